@@ -1,0 +1,260 @@
+/** Hot path: bytes of names and paths to small integers, so that no message makes a string. */
+
+import { Buffer } from "node:buffer";
+import { randomInt } from "node:crypto";
+import { Memory, SLACK_BYTES } from "./memory.ts";
+
+/** Strings nobody holds are forgotten, all at once, when there are more of them than this … */
+const LOOSE_COUNT_LIMIT = 16384;
+/** … or when they take more bytes than this. Hostile names can therefore not grow the table. */
+const LOOSE_BYTE_LIMIT = 4 << 20;
+
+const INITIAL_IDS = 1024;
+const INITIAL_BYTES = 1 << 16;
+/** Keeps the bytes of a last word that belong to the string, by its length modulo 4. */
+const TAIL_MASK = new Int32Array([0, 0xff, 0xffff, 0xffffff]);
+
+/**
+ * The string table of one bus.
+ *
+ * An id is a small positive integer; 0 is "no such string". `hold` and `release` count references;
+ * `intern` inserts without holding. A loose (unheld) id stays valid until the next `sweep`, which
+ * the router calls between messages only. Bytes are hashed with a secret of the table, so that no
+ * peer can craft collisions.
+ */
+export class Strings {
+  readonly #seed: number = randomInt(0x7fffffff);
+  #slots: Int32Array = new Int32Array(INITIAL_IDS * 4);
+  #mask: number = INITIAL_IDS * 4 - 1;
+  #hashes: Int32Array = new Int32Array(INITIAL_IDS);
+  #lengths: Int32Array = new Int32Array(INITIAL_IDS);
+  #offsets: Int32Array = new Int32Array(INITIAL_IDS);
+  #references: Int32Array = new Int32Array(INITIAL_IDS);
+  /** What a string is known to be valid as; see `StringKind` in header.ts. 0 until it was asked. */
+  #kinds: Uint8Array = new Uint8Array(INITIAL_IDS);
+  #texts: (string | null)[] = [null];
+  #free: number[] = [];
+  #next = 1;
+  #store: Memory = new Memory(new ArrayBuffer(INITIAL_BYTES));
+  #storeEnd = 0;
+  #looseCount = 0;
+  #looseBytes = 0;
+  #lastHash = 0;
+  #scratch: Memory = new Memory(new ArrayBuffer(4096 + SLACK_BYTES));
+
+  /** How many ids may exist, for arrays indexed by id; grows. */
+  get capacity(): number {
+    return this.#hashes.length;
+  }
+
+  /** Strings in the table. */
+  get size(): number {
+    return this.#next - 1 - this.#free.length;
+  }
+
+  /** The id of these bytes, or 0 if the table has never seen them. */
+  find(memory: Memory, offset: number, length: number): number {
+    const view = memory.view;
+    const wordsEnd = offset + (length & ~3);
+    let hash = Math.imul(length, 0x9e3779b1) ^ this.#seed;
+    let at = offset;
+    for (; at < wordsEnd; at += 4) {
+      hash = Math.imul(hash ^ view.getInt32(at, true), 0x85ebca6b);
+      hash ^= hash >>> 15;
+    }
+    const tail = (length & 3) === 0 ? 0 : view.getInt32(at, true) & word(TAIL_MASK, length & 3);
+    hash = Math.imul(hash ^ tail, 0xc2b2ae35);
+    hash ^= hash >>> 13;
+    this.#lastHash = hash;
+    const slots = this.#slots;
+    const mask = this.#mask;
+    const store = this.#store.view;
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const id = word(slots, slot);
+      if (id === 0) return 0;
+      if (word(this.#hashes, id) !== hash || word(this.#lengths, id) !== length) continue;
+      let theirs = word(this.#offsets, id);
+      let ours = offset;
+      for (; ours < wordsEnd; ours += 4, theirs += 4) {
+        if (store.getInt32(theirs, true) !== view.getInt32(ours, true)) break;
+      }
+      if (ours < wordsEnd) continue;
+      if ((length & 3) === 0 || store.getInt32(theirs, true) === tail) return id;
+    }
+  }
+
+  /** The id of these bytes; inserted, not held, if new. */
+  intern(memory: Memory, offset: number, length: number): number {
+    const id = this.find(memory, offset, length);
+    return id === 0 ? this.#insert(memory, offset, length) : id;
+  }
+
+  /** The id of `text`, or 0. */
+  findText(text: string): number {
+    const length = this.#write(text);
+    return this.find(this.#scratch, 0, length);
+  }
+
+  /** The id of `text`, held once more until `release`. */
+  hold(text: string): number {
+    const length = this.#write(text);
+    const id = this.intern(this.#scratch, 0, length);
+    this.retain(id);
+    return id;
+  }
+
+  /** Holds a string that is in the table already. */
+  retain(id: number): void {
+    const references = word(this.#references, id);
+    if (references === 0) {
+      this.#looseCount--;
+      this.#looseBytes -= word(this.#lengths, id);
+    }
+    this.#references[id] = references + 1;
+  }
+
+  /** Undoes one `hold` or `retain`. */
+  release(id: number): void {
+    const references = word(this.#references, id) - 1;
+    if (references < 0) throw new Error(`string ${id} was released more often than held`);
+    this.#references[id] = references;
+    if (references === 0) {
+      this.#looseCount++;
+      this.#looseBytes += word(this.#lengths, id);
+    }
+  }
+
+  textOf(id: number): string {
+    if (id === 0) return "";
+    let text = this.#texts[id] ?? null;
+    if (text === null) {
+      const offset = word(this.#offsets, id);
+      const store = this.#store.bytes;
+      text = Buffer.from(store.buffer, offset, word(this.#lengths, id)).toString("utf8");
+      this.#texts[id] = text;
+    }
+    return text;
+  }
+
+  /** Bytes of the string. */
+  lengthOf(id: number): number {
+    return word(this.#lengths, id);
+  }
+
+  kindsOf(id: number): number {
+    return word(this.#kinds, id);
+  }
+
+  addKind(id: number, kind: number): void {
+    this.#kinds[id] = word(this.#kinds, id) | kind;
+  }
+
+  /** Forgets all loose strings if there are too many of them; true if it did: loose ids are then invalid. */
+  sweep(): boolean {
+    if (this.#looseCount < LOOSE_COUNT_LIMIT && this.#looseBytes < LOOSE_BYTE_LIMIT) return false;
+    const old = this.#store;
+    const held = this.#storeEnd - this.#looseBytes;
+    this.#store = new Memory(new ArrayBuffer(Math.max(INITIAL_BYTES, held * 2)));
+    this.#storeEnd = 0;
+    for (let id = 1; id < this.#next; id++) {
+      const length = word(this.#lengths, id);
+      if (length < 0) continue;
+      if (word(this.#references, id) === 0) {
+        this.#forget(id);
+        continue;
+      }
+      const offset = word(this.#offsets, id);
+      this.#store.bytes.set(old.bytes.subarray(offset, offset + length), this.#storeEnd);
+      this.#offsets[id] = this.#storeEnd;
+      this.#storeEnd = padded(this.#storeEnd + length);
+    }
+    this.#looseCount = 0;
+    this.#looseBytes = 0;
+    this.#rehash(this.#slots.length);
+    return true;
+  }
+
+  #forget(id: number): void {
+    this.#lengths[id] = -1;
+    this.#texts[id] = null;
+    this.#kinds[id] = 0;
+    this.#free.push(id);
+  }
+
+  #insert(memory: Memory, offset: number, length: number): number {
+    const hash = this.#lastHash;
+    if (this.#free.length === 0 && this.#next === this.#hashes.length) this.#grow();
+    const id = this.#free.pop() ?? this.#next++;
+    this.#hashes[id] = hash;
+    this.#lengths[id] = length;
+    this.#references[id] = 0;
+    this.#texts[id] = null;
+    this.#kinds[id] = 0;
+    const end = padded(this.#storeEnd + length);
+    if (end + SLACK_BYTES > this.#store.bytes.length) this.#growStore(end);
+    this.#store.bytes.set(memory.bytes.subarray(offset, offset + length), this.#storeEnd);
+    // The last word is compared whole, so what follows the string in it must be zero.
+    this.#store.bytes.fill(0, this.#storeEnd + length, end);
+    this.#offsets[id] = this.#storeEnd;
+    this.#storeEnd = end;
+    this.#looseCount++;
+    this.#looseBytes += length;
+    this.#place(id);
+    return id;
+  }
+
+  #place(id: number): void {
+    let slot = word(this.#hashes, id) & this.#mask;
+    while (word(this.#slots, slot) !== 0) slot = (slot + 1) & this.#mask;
+    this.#slots[slot] = id;
+  }
+
+  #grow(): void {
+    const capacity = this.#hashes.length * 2;
+    this.#hashes = grown(this.#hashes, capacity);
+    this.#lengths = grown(this.#lengths, capacity);
+    this.#offsets = grown(this.#offsets, capacity);
+    this.#references = grown(this.#references, capacity);
+    const kinds = new Uint8Array(capacity);
+    kinds.set(this.#kinds);
+    this.#kinds = kinds;
+    this.#rehash(capacity * 4);
+  }
+
+  #rehash(slotCount: number): void {
+    this.#slots = new Int32Array(slotCount);
+    this.#mask = slotCount - 1;
+    for (let id = 1; id < this.#next; id++) {
+      if (word(this.#lengths, id) >= 0) this.#place(id);
+    }
+  }
+
+  #growStore(needed: number): void {
+    const store = new Memory(new ArrayBuffer(Math.max(needed + SLACK_BYTES, this.#storeEnd * 2)));
+    store.bytes.set(this.#store.bytes.subarray(0, this.#storeEnd));
+    this.#store = store;
+  }
+
+  #write(text: string): number {
+    const most = text.length * 3;
+    if (most + SLACK_BYTES > this.#scratch.bytes.length) {
+      this.#scratch = new Memory(new ArrayBuffer(most * 2 + SLACK_BYTES));
+    }
+    return Buffer.from(this.#scratch.bytes.buffer).write(text, "utf8");
+  }
+}
+
+function padded(offset: number): number {
+  return (offset + 3) & ~3;
+}
+
+function grown(array: Int32Array, capacity: number): Int32Array {
+  const copy = new Int32Array(capacity);
+  copy.set(array);
+  return copy;
+}
+
+/** Reads inside the bounds that the caller keeps, so that the type has no `undefined`. */
+function word(array: Int32Array | Uint8Array, index: number): number {
+  return array[index] as number; // every index used here is below the array's length
+}
