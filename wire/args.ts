@@ -1,6 +1,7 @@
 /** Hot path: the string and path arguments that a match rule may ask about, walked on demand. */
 
 import type { Header } from "./header.ts";
+import type { Memory } from "./memory.ts";
 import { Limit } from "./protocol.ts";
 
 /** The argument is missing or of a type that no match rule can ask about. */
@@ -17,9 +18,7 @@ const SIGNATURE = 0x67;
 /**
  * The leading arguments of the message that was last given to `begin`.
  *
- * The walk goes no further than it is asked to, and ends for good at the first argument whose
- * length it would have to work out (a container): dbus-daemon's rules can reach behind one, so the
- * walk skips containers with the help of `skip`. The body has been validated before.
+ * The walk goes no further than it is asked to. The body has been validated before.
  */
 export class Arguments {
   readonly #types: Uint8Array = new Uint8Array(COUNT);
@@ -76,21 +75,27 @@ export class Arguments {
         this.#bodyAt = at + 5 + length;
         this.#signatureAt++;
       } else {
-        const signatureEnd = typeEnd(bytes, header.signatureOffset + this.#signatureAt);
-        this.#bodyAt = skip(header, header.signatureOffset + this.#signatureAt, this.#bodyAt);
-        this.#signatureAt = signatureEnd - header.signatureOffset;
+        const typeAt = header.signatureOffset + this.#signatureAt;
+        this.#bodyAt = skipValue(header.memory, typeAt, base, this.#bodyAt, header.isLittleEndian);
+        this.#signatureAt = typeEnd(bytes, typeAt) - header.signatureOffset;
       }
     }
   }
 }
 
-/** Skips one complete value of a validated body; returns the offset behind it, relative to the body. */
-function skip(header: Header, typeAt: number, at: number): number {
-  const { view, bytes } = header.memory;
-  const little = header.isLittleEndian;
-  const base = header.bodyOffset;
-  const code = bytes[typeAt] as number; // inside the signature
-  switch (code) {
+/**
+ * Skips one complete value of validated bytes: its type is at `typeAt`, the value at or after `at`,
+ * which counts from `base`, as alignment does. Returns the offset behind it, counted from `base`.
+ */
+export function skipValue(
+  memory: Memory,
+  typeAt: number,
+  base: number,
+  at: number,
+  isLittleEndian: boolean,
+): number {
+  const { view, bytes } = memory;
+  switch (view.getUint8(typeAt)) {
     case 0x79: // y
       return at + 1;
     case 0x6e: // n
@@ -108,27 +113,27 @@ function skip(header: Header, typeAt: number, at: number): number {
     case STRING:
     case OBJECT_PATH: {
       const start = align(at, 4);
-      return start + 5 + view.getUint32(base + start, little);
+      return start + 5 + view.getUint32(base + start, isLittleEndian);
     }
     case SIGNATURE:
       return at + 2 + view.getUint8(base + at);
     case 0x76: {
-      // v: its signature lies in the body
+      // v: its signature lies in the value
       const length = view.getUint8(base + at);
-      return skip(header, base + at + 1, at + 2 + length);
+      return skipValue(memory, base + at + 1, base, at + 2 + length, isLittleEndian);
     }
     case 0x61: {
       // a: the length does not count the padding before the first element
       const start = align(at, 4);
-      const length = view.getUint32(base + start, little);
-      return align(start + 4, alignmentOf(bytes[typeAt + 1] as number)) + length; // an array has an element type
+      const length = view.getUint32(base + start, isLittleEndian);
+      return align(start + 4, alignmentOf(view.getUint8(typeAt + 1))) + length;
     }
     default: {
       // ( or {
       let behind = align(at, 8);
       let element = typeAt + 1;
       while (bytes[element] !== 0x29 && bytes[element] !== 0x7d) {
-        behind = skip(header, element, behind);
+        behind = skipValue(memory, element, base, behind, isLittleEndian);
         element = typeEnd(bytes, element);
       }
       return behind;

@@ -11,11 +11,13 @@ export const SLACK_BYTES = 16;
  * has never heard of it.
  */
 export class Memory {
+  readonly buffer: ArrayBuffer;
   readonly bytes: Uint8Array;
   readonly view: DataView;
-  readonly segment: number;
+  segment: number;
 
   constructor(buffer: ArrayBuffer, segment = -1) {
+    this.buffer = buffer;
     this.bytes = new Uint8Array(buffer);
     this.view = new DataView(buffer);
     this.segment = segment;

@@ -1,0 +1,257 @@
+/** Hot path: all sockets of a bus through the addon: one callback per wake-up, one batch each way. */
+
+import { getSystemErrorName } from "node:util";
+import { type Addon, type Poller, RecordKind } from "../native/binding.ts";
+import { Memory, SLACK_BYTES } from "../wire/memory.ts";
+import type { Connection, ConnectionOwner, NativeLink } from "./connection.ts";
+import { RECEIVE_BYTES, type Stage } from "./stage.ts";
+
+const RECORD_WORDS = 8;
+const RECORD_CAPACITY = 512;
+/** Bytes read from one connection in one turn: no flooder owns a turn. */
+const READ_BYTES = 65536;
+/** Pieces up to this are copied together; larger ones go by reference. Measured in docs/performance.md. */
+const COPY_BYTES = 1024;
+/** Messages longer than this are received into a buffer of their own. */
+const LARGE_BYTES = 32768;
+/** The first buffer for a large message: more is only allocated when this much has really arrived. */
+const FIRST_LARGE_BYTES = 1 << 20;
+/** Buffers of one size kept for reuse. */
+const SPARE_BUFFERS = 8;
+
+const {
+  Bytes: BYTES,
+  Accepted: ACCEPTED,
+  Closed: CLOSED,
+  AcceptFailed: ACCEPT_FAILED,
+  SegmentReleased: SEGMENT_RELEASED,
+  SendFailed: SEND_FAILED,
+} = RecordKind;
+
+/** What the owner of the listeners decides. */
+export interface Acceptor {
+  /** A socket was accepted; null refuses it. */
+  accepted(slot: number, listener: number, processId: number, userId: number): Connection | null;
+  /** No more sockets can be accepted for now. */
+  acceptFailed(listener: number, errorName: string): void;
+}
+
+/** A large message that is still arriving. */
+interface Arrival {
+  readonly memory: Memory;
+  readonly total: number;
+}
+
+export class NativeTransport implements NativeLink {
+  readonly poller: Poller;
+  readonly #stage: Stage;
+  readonly #owner: ConnectionOwner;
+  readonly #acceptor: Acceptor;
+  readonly #records: Int32Array;
+  readonly #unsentBytes: Float64Array;
+  readonly #unsentFrom: Float64Array;
+  readonly #descriptorCounts: Int32Array;
+  readonly #connections: (Connection | null)[] = [];
+  readonly #arrivals: Map<number, Arrival> = new Map();
+  readonly #segments: (Memory | null)[] = [];
+  /** Unused buffers by size. */
+  readonly #spare: Map<number, Memory[]> = new Map();
+
+  constructor(addon: Addon, stage: Stage, owner: ConnectionOwner, acceptor: Acceptor, maxQueuedDescriptors: number) {
+    this.#stage = stage;
+    this.#owner = owner;
+    this.#acceptor = acceptor;
+    this.#records = new Int32Array(RECORD_WORDS * RECORD_CAPACITY);
+    this.#unsentBytes = new Float64Array(stage.maxConnections);
+    this.#unsentFrom = new Float64Array(stage.maxConnections);
+    this.#descriptorCounts = new Int32Array(stage.maxConnections);
+    this.poller = addon.createPoller({
+      arena: stage.arena.buffer,
+      receiveOffset: 0,
+      receiveLength: RECEIVE_BYTES,
+      records: this.#records,
+      operations: stage.operations,
+      maxSlots: stage.maxConnections,
+      unsentBytes: this.#unsentBytes,
+      unsentFrom: this.#unsentFrom,
+      descriptorCounts: this.#descriptorCounts,
+      readLimit: READ_BYTES,
+      copyLimit: COPY_BYTES,
+      maxQueuedDescriptors,
+      onTurn: (recordCount: number) => this.#turn(recordCount),
+    });
+    stage.usePoller(this.poller);
+  }
+
+  /** Takes over a connected socket; `connect` makes its connection once the slot is known. */
+  adopt(descriptor: number, connect: (slot: number) => Connection): Connection | number {
+    const slot = this.poller.addConnection(descriptor);
+    if (slot < 0) return slot;
+    const connection = connect(slot);
+    this.#connections[slot] = connection;
+    return connection;
+  }
+
+  send(slot: number, bytes: Uint8Array): void {
+    const connection = this.#connections[slot] ?? null;
+    if (connection === null) return;
+    const stage = this.#stage;
+    const offset = stage.scratch(bytes.length);
+    stage.arena.bytes.set(bytes, offset);
+    stage.message(stage.lastSequence, stage.arena, offset, bytes.length, 0, 0, stage.arena, 0, 0, 0);
+    stage.to(connection);
+  }
+
+  unsentBytes(slot: number): number {
+    return this.#unsentBytes[slot] as number; // slots are below maxSlots
+  }
+
+  unsentFrom(slot: number): number {
+    return this.#unsentFrom[slot] as number; // slots are below maxSlots
+  }
+
+  waitingDescriptors(slot: number): number {
+    return this.#descriptorCounts[slot] as number; // slots are below maxSlots
+  }
+
+  setReading(slot: number, isReading: boolean): void {
+    this.poller.setReading(slot, isReading);
+  }
+
+  close(slot: number): void {
+    this.#connections[slot] = null;
+    const arrival = this.#arrivals.get(slot);
+    if (arrival !== undefined) {
+      this.#arrivals.delete(slot);
+      // The addon drops its reference when it closes the socket, and says so in a record.
+    }
+    this.poller.close(slot);
+  }
+
+  stop(): void {
+    this.poller.stop();
+  }
+
+  #turn(recordCount: number): number {
+    const records = this.#records;
+    for (let i = 0; i < recordCount; i++) {
+      const at = i * RECORD_WORDS;
+      const slot = records[at] as number; // the addon wrote recordCount records
+      switch (records[at + 1]) {
+        case BYTES:
+          this.#bytes(at, slot);
+          break;
+        case ACCEPTED:
+          this.#accepted(at, slot);
+          break;
+        case CLOSED:
+          this.#connections[slot]?.ended(closeReason(records[at + 6] as number)); // as above
+          break;
+        case SEND_FAILED:
+          this.#connections[slot]?.ended(`cannot send: ${errorName(records[at + 6] as number)}`); // as above
+          break;
+        case ACCEPT_FAILED:
+          this.#acceptor.acceptFailed(records[at + 2] as number, errorName(records[at + 6] as number)); // as above
+          break;
+        case SEGMENT_RELEASED:
+          this.#recycle(records[at + 2] as number); // as above
+          break;
+      }
+    }
+    this.#owner.turnEnded();
+    return this.#stage.endTurn();
+  }
+
+  #bytes(at: number, slot: number): void {
+    const records = this.#records;
+    const connection = this.#connections[slot] ?? null;
+    if (connection === null) return;
+    const segment = records[at + 2] as number; // the addon wrote this record
+    const offset = records[at + 3] as number; // as above
+    const length = records[at + 4] as number; // as above
+    if (segment > 0) {
+      this.#arrived(connection, slot, segment, length);
+      return;
+    }
+    const consumed = connection.input(this.#stage.arena, offset, offset + length);
+    records[at + 5] = consumed;
+    if (connection.needed > LARGE_BYTES && !connection.isClosed) {
+      this.#receiveLarge(slot, offset + consumed, length - consumed, connection.needed);
+      records[at + 5] = length;
+    }
+  }
+
+  /** The rest of a large message goes to a buffer of its own, which grows as bytes really arrive. */
+  #receiveLarge(slot: number, offset: number, have: number, total: number): void {
+    const memory = this.#buffer(Math.min(total, Math.max(FIRST_LARGE_BYTES, 2 * have)));
+    memory.bytes.set(this.#stage.arena.bytes.subarray(offset, offset + have));
+    this.#arrivals.set(slot, { memory, total });
+    this.poller.receiveInto(slot, memory.segment, have, Math.min(total, memory.bytes.length - SLACK_BYTES));
+  }
+
+  #arrived(connection: Connection, slot: number, segment: number, have: number): void {
+    const arrival = this.#arrivals.get(slot);
+    if (arrival === undefined || arrival.memory.segment !== segment) return;
+    if (have < arrival.total) {
+      const memory = this.#buffer(Math.min(arrival.total, 2 * have));
+      memory.bytes.set(arrival.memory.bytes.subarray(0, have));
+      this.#arrivals.set(slot, { memory, total: arrival.total });
+      const want = Math.min(arrival.total, memory.bytes.length - SLACK_BYTES);
+      this.poller.receiveInto(slot, memory.segment, have, want);
+      return;
+    }
+    this.#arrivals.delete(slot);
+    connection.input(arrival.memory, 0, have);
+  }
+
+  #accepted(at: number, slot: number): void {
+    const records = this.#records;
+    const listener = records[at + 2] as number; // the addon wrote this record
+    const connection = this.#acceptor.accepted(
+      slot,
+      listener,
+      records[at + 3] as number, // as above
+      records[at + 4] as number, // as above
+    );
+    if (connection === null) {
+      this.poller.close(slot);
+      return;
+    }
+    this.#connections[slot] = connection;
+  }
+
+  #buffer(byteLength: number): Memory {
+    const size = 2 ** Math.ceil(Math.log2(byteLength + SLACK_BYTES));
+    const spare = this.#spare.get(size)?.pop();
+    if (spare !== undefined) return spare;
+    const memory = new Memory(new ArrayBuffer(size));
+    memory.segment = this.poller.addSegment(memory.buffer);
+    this.#segments[memory.segment] = memory;
+    return memory;
+  }
+
+  /** The addon references this buffer no longer: keep it for the next large message, or let it go. */
+  #recycle(segment: number): void {
+    const memory = this.#segments[segment] ?? null;
+    if (memory !== null) {
+      const size = memory.bytes.length;
+      let spare = this.#spare.get(size);
+      if (spare === undefined) this.#spare.set(size, (spare = []));
+      if (spare.length < SPARE_BUFFERS && size <= 2 * FIRST_LARGE_BYTES) {
+        spare.push(memory);
+        return;
+      }
+      this.#segments[segment] = null;
+    }
+    this.poller.removeSegment(segment);
+  }
+}
+
+function closeReason(code: number): string {
+  if (code === 0) return "the peer closed the connection";
+  return `cannot receive: ${errorName(code)}`;
+}
+
+function errorName(code: number): string {
+  return getSystemErrorName(-code);
+}

@@ -1,0 +1,93 @@
+/** A connection over node:net: without the addon, and without descriptors. */
+
+import type { Socket } from "node:net";
+import type { Connection, ConnectionOwner, Outlet } from "./connection.ts";
+import { Inlet } from "./inlet.ts";
+import type { Stage } from "./stage.ts";
+
+/** Where one written message ends, counted in bytes since the connection began. */
+interface Mark {
+  readonly end: number;
+  readonly sequence: number;
+}
+
+/** Writes what is staged for a net socket with one `writev` per turn. */
+export class StreamOutlet implements Outlet {
+  readonly #socket: Socket;
+  #queue: Uint8Array[] = [];
+  #queuedBytes = 0;
+  #writtenBytes = 0;
+  #marks: Mark[] = [];
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  get unsentBytes(): number {
+    return this.#queuedBytes + this.#socket.writableLength;
+  }
+
+  get unsentFrom(): number {
+    const sent = this.#writtenBytes - this.#socket.writableLength;
+    let done = 0;
+    for (const mark of this.#marks) {
+      if (mark.end > sent) break;
+      done++;
+    }
+    this.#marks.splice(0, done);
+    return this.#marks[0]?.sequence ?? 0;
+  }
+
+  write(bytes: Uint8Array, sequence: number): boolean {
+    this.#queue.push(bytes);
+    this.#queuedBytes += bytes.length;
+    this.#marks.push({ end: this.#writtenBytes + this.#queuedBytes, sequence });
+    return this.#queue.length === 1;
+  }
+
+  flush(): void {
+    if (this.#queue.length === 0) return;
+    const queue = this.#queue;
+    this.#queue = [];
+    this.#writtenBytes += this.#queuedBytes;
+    this.#queuedBytes = 0;
+    this.#socket.cork();
+    for (const bytes of queue) this.#socket.write(bytes);
+    this.#socket.uncork();
+    if (this.#socket.writableLength === 0) this.#marks = [];
+  }
+
+  setReading(isReading: boolean): void {
+    if (isReading) this.#socket.resume();
+    else this.#socket.pause();
+  }
+
+  close(): void {
+    this.flush();
+    this.#socket.destroySoon();
+  }
+}
+
+/** Lets `connection` read from and write to `socket` until either ends. */
+export function attachStream(
+  connection: Connection,
+  socket: Socket,
+  stage: Stage,
+  owner: ConnectionOwner,
+): void {
+  const inlet = new Inlet(stage);
+  connection.outlet = new StreamOutlet(socket);
+  const deliver = (): void => {
+    inlet.deliver(connection);
+    owner.turnEnded();
+    stage.flush();
+  };
+  socket.on("data", (chunk: Buffer) => {
+    inlet.push(chunk);
+    deliver();
+  });
+  // Paused in the middle of a chunk: what was kept goes first.
+  socket.on("resume", deliver);
+  socket.on("error", (error) => connection.ended(error.message));
+  socket.on("close", () => connection.ended("the peer closed the connection"));
+}

@@ -1,0 +1,96 @@
+/** Hot path: give a message its sender without copying the body. */
+
+import { skipValue } from "./args.ts";
+import { type Header, HeaderViolation } from "./header.ts";
+import type { Memory } from "./memory.ts";
+import { FIXED_HEADER_BYTES, HeaderField } from "./protocol.ts";
+import { BodyValidator } from "./validate.ts";
+
+const { Path: PATH, Sender: SENDER, UnixFds: UNIX_FDS, ContainerInstance: CONTAINER } = HeaderField;
+
+/** Room that a SENDER field may take: bytes before the name, the name, its zero byte, padding. */
+export const SENDER_FIELD_BYTES = 32;
+
+/** The longest unique name that fits. */
+const SENDER_NAME_BYTES = SENDER_FIELD_BYTES - 9;
+
+/**
+ * Writes the SENDER field for `uniqueName` at `offset`, zero-padded to `SENDER_FIELD_BYTES`, and
+ * returns its length without padding.
+ *
+ * It is written once for each connection and byte order, and then sent behind the header of every
+ * message from there: fields start at multiples of eight, so it needs no relocation.
+ */
+export function writeSenderField(
+  memory: Memory,
+  offset: number,
+  uniqueName: string,
+  isLittleEndian: boolean,
+): number {
+  const length = uniqueName.length;
+  if (length > SENDER_NAME_BYTES) throw new RangeError(`unique name ${uniqueName} is too long`);
+  const { bytes, view } = memory;
+  bytes.fill(0, offset, offset + SENDER_FIELD_BYTES);
+  view.setUint8(offset, SENDER);
+  view.setUint8(offset + 1, 1);
+  view.setUint8(offset + 2, 0x73);
+  view.setUint32(offset + 4, length, isLittleEndian);
+  for (let i = 0; i < length; i++) view.setUint8(offset + 8 + i, uniqueName.charCodeAt(i));
+  return 9 + length;
+}
+
+/**
+ * Patches the header where it lies, so that its array of fields goes on with a SENDER field of
+ * `senderFieldLength` bytes sent directly behind it. Only for headers that parsed as plain.
+ */
+export function appendSender(header: Header, senderFieldLength: number): void {
+  header.memory.view.setUint32(
+    header.offset + 12,
+    header.headerLength - FIXED_HEADER_BYTES + senderFieldLength,
+    header.isLittleEndian,
+  );
+}
+
+const validator = new BodyValidator();
+
+/**
+ * Copies the header at `header.offset` to `target` without SENDER and without the fields that the
+ * bus does not know (dbus-daemon calls this HeaderFiltering). Returns the copied header's length,
+ * padding included, or a `HeaderViolation`. The fields it copies are not checked: parse the copy.
+ *
+ * `target` needs `header.headerLength` bytes of room at `at`.
+ */
+export function rewriteHeader(header: Header, target: Memory, at: number): number {
+  const { memory, offset, isLittleEndian } = header;
+  // The serial is in front of the array, so that alignment counts from a multiple of eight.
+  const fieldsEnd = FIXED_HEADER_BYTES + header.fieldsLength;
+  if (validator.validate(memory, offset + 8, fieldsEnd - 8, "ua(yv)", isLittleEndian, 0) !== 0) {
+    return HeaderViolation.Field;
+  }
+  for (let i = fieldsEnd; i < header.headerLength; i++) {
+    if (memory.bytes[offset + i] !== 0) return HeaderViolation.Padding;
+  }
+  target.bytes.set(memory.bytes.subarray(offset, offset + FIXED_HEADER_BYTES), at);
+  let from = FIXED_HEADER_BYTES;
+  let to = FIXED_HEADER_BYTES;
+  let length = 0;
+  while (from < fieldsEnd) {
+    const code = memory.view.getUint8(offset + from);
+    const signatureLength = memory.view.getUint8(offset + from + 1);
+    const valueAt = from + 3 + signatureLength;
+    const end = skipValue(memory, offset + from + 2, offset, valueAt, isLittleEndian);
+    if (code === 0) return HeaderViolation.Field;
+    if (code === CONTAINER && memory.bytes[offset + from + 2] !== 0x6f) {
+      return HeaderViolation.FieldSignature;
+    }
+    if (code >= PATH && code <= UNIX_FDS && code !== SENDER) {
+      target.bytes.set(memory.bytes.subarray(offset + from, offset + end), at + to);
+      length = to - FIXED_HEADER_BYTES + end - from;
+      to += end - from;
+      while ((to & 7) !== 0) target.bytes[at + to++] = 0;
+    }
+    from = (end + 7) & ~7;
+  }
+  target.view.setUint32(at + 12, length, isLittleEndian);
+  return to;
+}
