@@ -1,0 +1,92 @@
+/** The lines of the authentication protocol: bounded, ended by CR LF, whatever pieces they arrive in. */
+
+const LINE_FEED = 0x0a;
+
+/**
+ * Puts a line together from what arrives. Bytes become the characters of the same number, so a line
+ * of anything but ASCII can still be told from one that is fine.
+ */
+export class LineReader {
+  readonly #maxLineBytes: number;
+  #partial: string;
+  #line: string | null = null;
+
+  /** `partial` is the beginning of a line that a snapshot has kept. */
+  constructor(maxLineBytes: number, partial = "") {
+    this.#maxLineBytes = maxLineBytes;
+    this.#partial = partial;
+  }
+
+  /** The line that `read` completed, without CR LF; null if it still lacks its end. */
+  get line(): string | null {
+    return this.#line;
+  }
+
+  /** The beginning of the line that lacks its end. */
+  get partial(): string {
+    return this.#partial;
+  }
+
+  /**
+   * Reads [offset, end) up to the end of one line and returns how many bytes that took: all of them
+   * if the line has no end yet, or -1 if the line with its CR LF is too long.
+   */
+  read(bytes: Uint8Array, offset: number, end: number): number {
+    this.#line = null;
+    let at = offset;
+    while (at < end) {
+      const found = bytes.indexOf(LINE_FEED, at);
+      const stop = found < 0 || found >= end ? end : found + 1;
+      if (this.#partial.length + stop - at > this.#maxLineBytes) return -1;
+      this.#partial += latin1(bytes, at, stop);
+      at = stop;
+      if (found < stop && found >= 0 && this.#partial.endsWith("\r\n")) {
+        this.#line = this.#partial.slice(0, -2);
+        this.#partial = "";
+        break;
+      }
+    }
+    return at - offset;
+  }
+}
+
+/** A line as command and argument; blanks around the argument's front do not count, behind it they do. */
+export interface Command {
+  readonly name: string;
+  readonly argument: string;
+}
+
+/**
+ * Splits a line the way dbus-daemon 1.14 does: a blank is a space or a tab, and a line that begins
+ * with one has an empty name.
+ */
+export function commandOf(line: string): Command {
+  let nameEnd = 0;
+  while (nameEnd < line.length && !isBlank(line, nameEnd)) nameEnd++;
+  let argumentStart = nameEnd;
+  while (argumentStart < line.length && isBlank(line, argumentStart)) argumentStart++;
+  return { name: line.slice(0, nameEnd), argument: line.slice(argumentStart) };
+}
+
+/** Is every character ASCII, and none of them NUL? */
+export function isPlainAscii(line: string): boolean {
+  for (let i = 0; i < line.length; i++) {
+    const code = line.charCodeAt(i);
+    if (code === 0 || code > 0x7f) return false;
+  }
+  return true;
+}
+
+/** A line as it may be shown in a log: quoted, escaped and not longer than need be. */
+export function quoted(line: string): string {
+  return JSON.stringify(line.length > 64 ? `${line.slice(0, 64)}…` : line);
+}
+
+function isBlank(line: string, index: number): boolean {
+  const character = line[index];
+  return character === " " || character === "\t";
+}
+
+function latin1(bytes: Uint8Array, offset: number, end: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + offset, end - offset).toString("latin1");
+}
