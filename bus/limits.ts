@@ -1,0 +1,40 @@
+/** Every limit of the bus with its default and dbus-daemon's name for it. */
+
+/**
+ * dbus-daemon's `<limit>` elements in camelCase, times with their unit. Defaults are those of
+ * dbus-daemon's session.conf where it sets them, else its built-in ones, except that the queue of
+ * one receiver is bounded at 64 MiB rather than at 1 GB: a bus should not die for one slow reader.
+ */
+export interface Limits {
+  /** Bytes of one sender that may wait in this process for a destination that is being found. */
+  readonly maxIncomingBytes: number;
+  /** Bytes that may wait for one receiver. */
+  readonly maxOutgoingBytes: number;
+  readonly maxMessageSize: number;
+  /** Descriptors that one peer has sent and no message has claimed yet. */
+  readonly maxIncomingUnixFds: number;
+  readonly maxMessageUnixFds: number;
+  /** How long the handshake and Hello may take together. */
+  readonly authTimeoutMs: number;
+  readonly maxCompletedConnections: number;
+  readonly maxIncompleteConnections: number;
+  readonly maxConnectionsPerUser: number;
+  readonly maxNamesPerConnection: number;
+  readonly maxMatchRulesPerConnection: number;
+  readonly maxRepliesPerConnection: number;
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  maxIncomingBytes: 128 << 20,
+  maxOutgoingBytes: 64 << 20,
+  maxMessageSize: 128 << 20,
+  maxIncomingUnixFds: 1024,
+  maxMessageUnixFds: 253,
+  authTimeoutMs: 240_000,
+  maxCompletedConnections: 100_000,
+  maxIncompleteConnections: 10_000,
+  maxConnectionsPerUser: 100_000,
+  maxNamesPerConnection: 50_000,
+  maxMatchRulesPerConnection: 50_000,
+  maxRepliesPerConnection: 50_000,
+};

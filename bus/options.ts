@@ -1,0 +1,40 @@
+/** What a bus can be told when it is made. */
+
+import type { Gateway } from "../routing/gateway.ts";
+import type { NameAuthority } from "../routing/name-authority.ts";
+import type { Limits } from "./limits.ts";
+import type { Log } from "./log.ts";
+
+/** Options of a bus, however its peers reach it. */
+export interface BusOptions {
+  /** 32 lower-case hexadecimal digits; default: made up. */
+  readonly guid?: string;
+  readonly limits?: Partial<Limits>;
+  /** Default: silence. */
+  readonly log?: Log;
+  /** SASL mechanisms that are accepted; only EXTERNAL is implemented, and the default. */
+  readonly authentication?: readonly string[];
+  /** May a process of this user connect? Default: the user that runs the bus, and root. */
+  readonly mayConnect?: (userId: number, groups: readonly number[] | null) => boolean;
+  /** Names that could be started, for ListActivatableNames. Default: none. */
+  readonly activatableNames?: () => readonly string[];
+  /** Called by ReloadConfig; returns an error text, or null. Default: nothing to reload. */
+  readonly reload?: () => string | null;
+  /** Who decides about names. Default: this bus. */
+  readonly nameAuthority?: (local: NameAuthority) => NameAuthority;
+  /** Where to look for names that nobody here owns. Default: nowhere. */
+  readonly gateway?: Gateway;
+}
+
+/** Options of a bus that listens. */
+export interface StartOptions extends BusOptions {
+  /** D-Bus server addresses, such as `unix:path=/run/user/1000/bus` or `unix:tmpdir=/tmp`. */
+  readonly listen: readonly string[];
+  /**
+   * `required`: fail without the native addon; `optional` (the default): go on over net sockets,
+   * which cannot pass descriptors; `none`: do not even look for it.
+   */
+  readonly addon?: "required" | "optional" | "none";
+  /** What to do with a socket file that is there already; default `stale`: replace it if nobody listens. */
+  readonly takeover?: "stale" | "never" | "always";
+}

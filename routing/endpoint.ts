@@ -1,0 +1,66 @@
+/** Anything with an address that routing can deliver to: one shape for all of them. */
+
+import type { Connection } from "../transport/connection.ts";
+
+/**
+ * A connection as routing sees it. Names are ids of the bus's string table; the directory keeps
+ * `senders` true as names change owners.
+ */
+export class Endpoint {
+  /** The connection's index; subscriptions and reply slots know the endpoint by it. */
+  readonly index: number;
+  readonly connection: Connection;
+  /** The unique name, or "" before Hello. */
+  uniqueName = "";
+  uniqueId = 0;
+  /** Length of the SENDER field, without padding, that is appended to messages from here. */
+  senderFieldLength = 0;
+  /** The unique name and every well-known name primarily owned, as ids: what `sender=` may say. */
+  senders: Int32Array = new Int32Array(2);
+  senderCount = 0;
+  /** Serial of the last message that the bus itself sent here. */
+  lastSerial = 0;
+  /** Number of messages that were accepted from here. */
+  acceptedCount = 0;
+  /** Sequence number of the latest message accepted from here. */
+  lastSequence = 0;
+  /** Why it is to be disconnected when the current message has been routed, or "". */
+  doom = "";
+
+  constructor(connection: Connection) {
+    this.index = connection.index;
+    this.connection = connection;
+  }
+
+  get isRegistered(): boolean {
+    return this.uniqueId !== 0;
+  }
+
+  /** For the log: who this is, as far as it is known. */
+  get description(): string {
+    const { processId, userId } = this.connection.credentials;
+    const name = this.uniqueName === "" ? "unregistered peer" : this.uniqueName;
+    return `${name} (pid ${processId ?? "unknown"}, uid ${userId ?? "unknown"})`;
+  }
+
+  nextSerial(): number {
+    this.lastSerial = this.lastSerial === 0xffffffff ? 1 : this.lastSerial + 1;
+    return this.lastSerial;
+  }
+
+  addSender(id: number): void {
+    if (this.senderCount === this.senders.length) {
+      const longer = new Int32Array(this.senders.length * 2);
+      longer.set(this.senders);
+      this.senders = longer;
+    }
+    this.senders[this.senderCount++] = id;
+  }
+
+  removeSender(id: number): void {
+    const at = this.senders.subarray(0, this.senderCount).indexOf(id);
+    if (at < 0) return;
+    this.senders.copyWithin(at, at + 1, this.senderCount);
+    this.senderCount--;
+  }
+}

@@ -1,0 +1,83 @@
+/** Messages whose destination is being found: activation, upstream and federation share it. */
+
+import { Memory } from "../wire/memory.ts";
+import type { Endpoint } from "./endpoint.ts";
+
+/** A message kept aside as a whole, with its descriptors retained under `descriptors`. */
+export interface HeldMessage {
+  readonly sender: Endpoint;
+  readonly memory: Memory;
+  readonly byteLength: number;
+  readonly descriptors: number;
+  readonly sequence: number;
+}
+
+/**
+ * Waiting messages by the name they wait for, in the order of their arrival.
+ *
+ * The sender pays: what one endpoint may keep waiting is bounded in bytes, and its messages go with
+ * it when it disconnects.
+ */
+export class PendingMessages {
+  readonly #byName: Map<string, HeldMessage[]> = new Map();
+  readonly #bytesOf: Map<Endpoint, number> = new Map();
+
+  /** Is anybody waiting for `name`? */
+  has(name: string): boolean {
+    return this.#byName.has(name);
+  }
+
+  bytesOf(sender: Endpoint): number {
+    return this.#bytesOf.get(sender) ?? 0;
+  }
+
+  hold(
+    name: string,
+    sender: Endpoint,
+    memory: Memory,
+    offset: number,
+    byteLength: number,
+    descriptors: number,
+    sequence: number,
+  ): void {
+    const copy = Memory.of(memory.bytes.subarray(offset, offset + byteLength));
+    const held = { sender, memory: copy, byteLength, descriptors, sequence };
+    const waiting = this.#byName.get(name);
+    if (waiting === undefined) this.#byName.set(name, [held]);
+    else waiting.push(held);
+    this.#bytesOf.set(sender, this.bytesOf(sender) + byteLength);
+  }
+
+  /** Takes what waits for `name`, in order. */
+  take(name: string): HeldMessage[] {
+    const waiting = this.#byName.get(name) ?? [];
+    this.#byName.delete(name);
+    for (const held of waiting) this.#refund(held);
+    return waiting;
+  }
+
+  /** Takes what `sender` has waiting: it is gone. */
+  takeFrom(sender: Endpoint): HeldMessage[] {
+    const taken: HeldMessage[] = [];
+    if (!this.#bytesOf.has(sender)) return taken;
+    for (const [name, waiting] of this.#byName) {
+      const rest = waiting.filter((held) => held.sender !== sender);
+      for (const held of waiting) if (held.sender === sender) taken.push(held);
+      if (rest.length === 0) this.#byName.delete(name);
+      else this.#byName.set(name, rest);
+    }
+    this.#bytesOf.delete(sender);
+    return taken;
+  }
+
+  /** All that waits, for a snapshot. */
+  *entries(): Generator<readonly [string, readonly HeldMessage[]]> {
+    yield* this.#byName;
+  }
+
+  #refund(held: HeldMessage): void {
+    const bytes = this.bytesOf(held.sender) - held.byteLength;
+    if (bytes > 0) this.#bytesOf.set(held.sender, bytes);
+    else this.#bytesOf.delete(held.sender);
+  }
+}

@@ -1,0 +1,439 @@
+/** Hot path: one message from its sender to its receivers. */
+
+import type { SubscriptionIndex } from "../matchrules/subscription-index.ts";
+import type { Stage } from "../transport/stage.ts";
+import { Arguments } from "../wire/args.ts";
+import { HEADER_PLAIN, Header, type HeaderViolation, headerViolationText } from "../wire/header.ts";
+import type { Strings } from "../wire/intern.ts";
+import { Memory, SLACK_BYTES } from "../wire/memory.ts";
+import { MessageFlag, MessageType } from "../wire/protocol.ts";
+import { appendSender, rewriteHeader } from "../wire/stitch.ts";
+import { BodyValidator, type BodyViolation, bodyViolationText } from "../wire/validate.ts";
+import type { Directory } from "./directory.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { type Gateway, GatewayAnswer } from "./gateway.ts";
+import { Undelivered } from "./outcome.ts";
+import { PendingMessages } from "./pending.ts";
+import { ReplyTable } from "./replies.ts";
+import { Sequence } from "./sequence.ts";
+
+const {
+  MethodCall: METHOD_CALL,
+  MethodReturn: METHOD_RETURN,
+  Error: ERROR,
+  Signal: SIGNAL,
+} = MessageType;
+const { NoReplyExpected: NO_REPLY_EXPECTED, NoAutoStart: NO_AUTO_START } = MessageFlag;
+
+/** What the mechanism must not exceed; the bus fills it in. */
+export interface RoutingLimits {
+  /** Bytes that may wait for one receiver. */
+  readonly maxOutgoingBytes: number;
+  /** Bytes of one sender that may wait for destinations being found. */
+  readonly maxPendingBytes: number;
+  readonly maxRepliesPerConnection: number;
+  readonly maxMessageUnixFds: number;
+}
+
+/** What routing cannot know: the meaning of messages to and from the bus itself. */
+export interface Meaning {
+  /** The id of the driver's name. */
+  readonly driverId: number;
+  /** A message from a peer that has not said Hello; only Hello to the driver is in order. */
+  unregistered(sender: Endpoint, header: Header): void;
+  /** A message to the driver. */
+  toDriver(sender: Endpoint, header: Header): void;
+  /** A method call without destination. */
+  toNobody(sender: Endpoint, header: Header): void;
+  /** `header`'s message did not reach its destination. */
+  undelivered(sender: Endpoint, header: Header, why: Undelivered): void;
+  /** A receiver that must not miss anything could not be given a message. */
+  disconnect(receiver: Endpoint, reason: string): void;
+}
+
+/** Counters since the bus began. */
+export interface RoutingCounters {
+  accepted: number;
+  unicast: number;
+  multicast: number;
+  delivered: number;
+  unexpectedReplies: number;
+}
+
+export class Router {
+  readonly sequence: Sequence = new Sequence();
+  readonly replies: ReplyTable = new ReplyTable();
+  readonly pending: PendingMessages = new PendingMessages();
+  readonly counters: RoutingCounters = {
+    accepted: 0,
+    unicast: 0,
+    multicast: 0,
+    delivered: 0,
+    unexpectedReplies: 0,
+  };
+  readonly #strings: Strings;
+  readonly #stage: Stage;
+  readonly #directory: Directory;
+  readonly #subscriptions: SubscriptionIndex;
+  readonly #gateway: Gateway;
+  readonly #limits: RoutingLimits;
+  readonly #meaning: Meaning;
+  readonly #header: Header;
+  readonly #arguments: Arguments;
+  readonly #validator: BodyValidator = new BodyValidator();
+  readonly #driverSenders: Int32Array;
+  /** The descriptor set of the message being routed, or 0. */
+  #descriptorSet = 0;
+  /** Receivers to disconnect when the current message is done. */
+  #doomed: Endpoint[] = [];
+
+  constructor(
+    strings: Strings,
+    stage: Stage,
+    directory: Directory,
+    subscriptions: SubscriptionIndex,
+    gateway: Gateway,
+    limits: RoutingLimits,
+    meaning: Meaning,
+  ) {
+    this.#strings = strings;
+    this.#stage = stage;
+    this.#directory = directory;
+    this.#subscriptions = subscriptions;
+    this.#gateway = gateway;
+    this.#limits = limits;
+    this.#meaning = meaning;
+    this.#header = new Header(stage.arena);
+    this.#arguments = new Arguments(this.#header);
+    this.#driverSenders = new Int32Array([meaning.driverId]);
+  }
+
+  /** Routes the whole message at `offset`. A violation ends the sender's connection. */
+  route(sender: Endpoint, memory: Memory, offset: number, byteLength: number): void {
+    const header = this.#header;
+    let parsed = header.parse(this.#strings, memory, offset);
+    if (parsed > HEADER_PLAIN) parsed = this.#rewrite(byteLength);
+    if (parsed < 0) {
+      // parse and rewriteHeader return no other negative numbers
+      const text = headerViolationText(parsed as HeaderViolation);
+      sender.connection.fail(text, header.violationOffset);
+      return;
+    }
+    if (header.bodyLength !== 0 || header.signature !== 0) {
+      const invalid = this.#validator.validate(
+        header.memory,
+        header.bodyOffset,
+        header.bodyLength,
+        this.#strings.textOf(header.signature),
+        header.isLittleEndian,
+      );
+      if (invalid !== 0) {
+        // validate returns no other numbers
+        const text = bodyViolationText(invalid as BodyViolation);
+        sender.connection.fail(text, this.#validator.offset - header.offset);
+        return;
+      }
+    }
+    this.#descriptorSet = 0;
+    if (header.unixFds !== 0 && !this.#takeDescriptors(sender)) return;
+    sender.lastSequence = this.sequence.next();
+    sender.acceptedCount++;
+    this.counters.accepted++;
+    this.#dispatch(sender);
+    if (this.#doomed.length > 0) this.#disconnectDoomed();
+  }
+
+  /** A turn is over: strings that nobody holds may go. */
+  endTurn(): void {
+    this.#strings.sweep();
+  }
+
+  /**
+   * Delivers a signal that the bus itself made and wrote to memory to whoever subscribed to it.
+   * `header` is the caller's own, for routing may be in the middle of another message.
+   */
+  broadcastFromDriver(header: Header, args: Arguments): void {
+    args.begin(header);
+    const senders = this.#driverSenders;
+    const count = this.#subscriptions.match(header, args, senders, 1, NOBODY, 0, false);
+    this.sequence.next();
+    if (count === 0) return;
+    const length = header.headerLength + header.bodyLength;
+    const { memory, offset } = header;
+    this.#stage.message(this.sequence.last, memory, offset, length, 0, 0, memory, 0, 0, 0);
+    this.#deliverToReceivers(count, 0, null);
+    if (this.#doomed.length > 0) this.#disconnectDoomed();
+  }
+
+  /** Sends a message that the bus made, `byteLength` bytes at `offset`, to one endpoint. */
+  sendFromDriver(receiver: Endpoint, memory: Memory, offset: number, byteLength: number): void {
+    if (receiver.connection.isClosed) return;
+    this.sequence.next();
+    this.#stage.message(this.sequence.last, memory, offset, byteLength, 0, 0, memory, 0, 0, 0);
+    if (this.#isFull(receiver)) {
+      this.#doom(receiver, "it does not read its replies");
+      this.#disconnectDoomed();
+      return;
+    }
+    this.#stage.to(receiver.connection);
+    this.counters.delivered++;
+  }
+
+  /** Keeps the message in hand aside until `name` is settled. */
+  hold(name: string, sender: Endpoint): boolean {
+    const header = this.#header;
+    const byteLength = header.headerLength + header.bodyLength;
+    if (this.pending.bytesOf(sender) + byteLength > this.#limits.maxPendingBytes) return false;
+    if (this.#descriptorSet !== 0) this.#stage.retainDescriptors(this.#descriptorSet);
+    this.pending.hold(
+      name,
+      sender,
+      header.memory,
+      header.offset,
+      byteLength,
+      this.#descriptorSet,
+      sender.lastSequence,
+    );
+    return true;
+  }
+
+  /** The gateway found `name`: what waited for it is routed now, in order. */
+  found(name: string): void {
+    this.#settle(name, true);
+  }
+
+  /** The gateway did not find `name`: each sender is told. */
+  notFound(name: string): void {
+    this.#settle(name, false);
+  }
+
+  /** Forgets everything that concerns an endpoint that is gone, except names and subscriptions. */
+  forget(endpoint: Endpoint): void {
+    this.replies.forgetCaller(endpoint.index);
+    for (const held of this.pending.takeFrom(endpoint)) {
+      if (held.descriptors !== 0) this.#stage.releaseDescriptors(held.descriptors);
+    }
+  }
+
+  #dispatch(sender: Endpoint): void {
+    const header = this.#header;
+    if (sender.uniqueId === 0) {
+      this.#meaning.unregistered(sender, header);
+      return;
+    }
+    const destination = header.destination;
+    if (destination !== 0) {
+      if (destination === this.#meaning.driverId) {
+        if (this.#subscriptions.hasEavesdroppers) this.#eavesdrop(sender, null);
+        this.#meaning.toDriver(sender, header);
+      } else {
+        this.#unicast(sender, this.#directory.find(destination));
+      }
+    } else if (header.type === SIGNAL) {
+      this.#multicast(sender);
+    } else if (header.type === METHOD_CALL) {
+      this.#meaning.toNobody(sender, header);
+    }
+    // A reply or a message of unknown type without destination is for nobody.
+  }
+
+  #unicast(sender: Endpoint, receiver: Endpoint | null): void {
+    const header = this.#header;
+    if (receiver === null) {
+      this.#findReceiver(sender);
+      return;
+    }
+    const type = header.type;
+    if (type > SIGNAL) {
+      this.#meaning.undelivered(sender, header, Undelivered.UnknownType);
+      return;
+    }
+    if (header.unixFds !== 0 && !receiver.connection.passesDescriptors) {
+      this.#meaning.undelivered(sender, header, Undelivered.NoDescriptors);
+      return;
+    }
+    const isReply = type === METHOD_RETURN || type === ERROR;
+    if (isReply && !this.replies.take(receiver.index, header.replySerial, sender.index)) {
+      this.counters.unexpectedReplies++;
+      return;
+    }
+    this.#stageMessage(sender);
+    if (this.#isFull(receiver)) {
+      if (isReply) this.#doom(receiver, "it does not read its replies");
+      else this.#meaning.undelivered(sender, header, Undelivered.ReceiverFull);
+      return;
+    }
+    if (type === METHOD_CALL && (header.flags & NO_REPLY_EXPECTED) === 0) {
+      if (this.replies.countOf(sender.index) >= this.#limits.maxRepliesPerConnection) {
+        this.#meaning.undelivered(sender, header, Undelivered.TooManyReplies);
+        return;
+      }
+      if (!this.replies.expect(sender.index, header.serial, receiver.index)) {
+        this.#meaning.undelivered(sender, header, Undelivered.SerialInUse);
+        return;
+      }
+    }
+    this.#stage.to(receiver.connection);
+    this.counters.unicast++;
+    this.counters.delivered++;
+    if (this.#subscriptions.hasEavesdroppers) this.#eavesdrop(sender, receiver);
+  }
+
+  #multicast(sender: Endpoint): void {
+    const header = this.#header;
+    this.#arguments.begin(header);
+    const count = this.#subscriptions.match(
+      header,
+      this.#arguments,
+      sender.senders,
+      sender.senderCount,
+      NOBODY,
+      0,
+      false,
+    );
+    this.counters.multicast++;
+    if (count === 0) return;
+    this.#stageMessage(sender);
+    this.#deliverToReceivers(count, header.unixFds, null);
+  }
+
+  /** Copies for those who listen to other peers' messages with eavesdrop='true'. */
+  #eavesdrop(sender: Endpoint, receiver: Endpoint | null): void {
+    const header = this.#header;
+    this.#arguments.begin(header);
+    const count = this.#subscriptions.match(
+      header,
+      this.#arguments,
+      sender.senders,
+      sender.senderCount,
+      receiver === null ? this.#driverSenders : receiver.senders,
+      receiver === null ? 1 : receiver.senderCount,
+      true,
+    );
+    if (count === 0) return;
+    this.#stageMessage(sender);
+    this.#deliverToReceivers(count, header.unixFds, receiver);
+  }
+
+  #deliverToReceivers(count: number, unixFds: number, except: Endpoint | null): void {
+    const receivers = this.#subscriptions.receivers;
+    for (let i = 0; i < count; i++) {
+      const receiver = this.#directory.at(receivers[i] as number); // match filled in count of them
+      if (receiver === null || receiver === except) continue;
+      if (unixFds !== 0 && !receiver.connection.passesDescriptors) continue;
+      if (this.#isFull(receiver)) {
+        this.#doom(receiver, "it does not read the signals that it subscribed to");
+        continue;
+      }
+      this.#stage.to(receiver.connection);
+      this.counters.delivered++;
+    }
+  }
+
+  #findReceiver(sender: Endpoint): void {
+    const header = this.#header;
+    const name = this.#strings.textOf(header.destination);
+    const mayStart = (header.flags & NO_AUTO_START) === 0;
+    const isPending =
+      this.pending.has(name) || this.#gateway.find(name, sender, mayStart) === GatewayAnswer.Pending;
+    if (!isPending) this.#meaning.undelivered(sender, header, Undelivered.NoOwner);
+    else if (!this.hold(name, sender)) {
+      this.#meaning.undelivered(sender, header, Undelivered.TooMuchPending);
+    }
+  }
+
+  #settle(name: string, isFound: boolean): void {
+    const header = this.#header;
+    for (const held of this.pending.take(name)) {
+      if (!held.sender.connection.isClosed) {
+        // It was parsed and validated when it came; only the header in hand has to be filled again.
+        header.parse(this.#strings, held.memory, 0);
+        this.#descriptorSet = held.descriptors;
+        const receiver = isFound ? this.#directory.find(header.destination) : null;
+        if (receiver !== null) this.#unicast(held.sender, receiver);
+        else this.#meaning.undelivered(held.sender, header, Undelivered.NoOwner);
+      }
+      // What is staged refers to the kept copy and its descriptors.
+      this.#stage.flush();
+      if (held.descriptors !== 0) this.#stage.releaseDescriptors(held.descriptors);
+    }
+    if (this.#doomed.length > 0) this.#disconnectDoomed();
+  }
+
+  /** Stages the message in hand with its sender's name stitched in. */
+  #stageMessage(sender: Endpoint): void {
+    const header = this.#header;
+    const stage = this.#stage;
+    const memory = header.memory;
+    appendSender(header, sender.senderFieldLength);
+    stage.message(
+      sender.lastSequence,
+      memory,
+      header.offset,
+      header.headerLength,
+      stage.senderOffset(sender.index, header.isLittleEndian),
+      (sender.senderFieldLength + 7) & ~7,
+      memory,
+      header.bodyOffset,
+      header.bodyLength,
+      this.#descriptorSet,
+    );
+  }
+
+  #isFull(receiver: Endpoint): boolean {
+    const stage = this.#stage;
+    const queued = receiver.connection.queuedBytes(stage.turn);
+    return queued !== 0 && queued + stage.messageLength > this.#limits.maxOutgoingBytes;
+  }
+
+  /** Rewrites the message in hand without SENDER and unknown fields, and parses what came of it. */
+  #rewrite(byteLength: number): number {
+    const header = this.#header;
+    const { memory, bodyOffset, bodyLength } = header;
+    const stage = this.#stage;
+    const isLong = byteLength > stage.scratchMessageBytes;
+    const target = isLong ? new Memory(new ArrayBuffer(byteLength + SLACK_BYTES)) : stage.arena;
+    const at = isLong ? 0 : stage.scratch(byteLength);
+    const headerLength = rewriteHeader(header, target, at);
+    if (headerLength < 0) return headerLength;
+    target.bytes.set(memory.bytes.subarray(bodyOffset, bodyOffset + bodyLength), at + headerLength);
+    return header.parse(this.#strings, target, at);
+  }
+
+  /** Takes the descriptors that the message in hand announces; false if it is a violation. */
+  #takeDescriptors(sender: Endpoint): boolean {
+    const { unixFds } = this.#header;
+    const { connection } = sender;
+    if (!connection.passesDescriptors) {
+      connection.fail(`the message announces ${unixFds} descriptors without having negotiated them`, 0);
+      return false;
+    }
+    if (unixFds > this.#limits.maxMessageUnixFds) {
+      const most = this.#limits.maxMessageUnixFds;
+      connection.fail(`the message announces ${unixFds} descriptors, more than ${most}`, 0);
+      return false;
+    }
+    const set = this.#stage.takeDescriptors(connection, unixFds);
+    if (set < 0) {
+      connection.fail(`the message announces ${unixFds} descriptors, more than came with it`, 0);
+      return false;
+    }
+    this.#descriptorSet = set;
+    return true;
+  }
+
+  #doom(receiver: Endpoint, reason: string): void {
+    if (receiver.doom !== "") return;
+    const queued = receiver.connection.queuedBytes(this.#stage.turn);
+    receiver.doom = `${reason}: ${queued} bytes wait, ${this.#limits.maxOutgoingBytes} may`;
+    this.#doomed.push(receiver);
+  }
+
+  #disconnectDoomed(): void {
+    const doomed = this.#doomed;
+    this.#doomed = [];
+    for (const receiver of doomed) this.#meaning.disconnect(receiver, receiver.doom);
+  }
+}
+
+const NOBODY = new Int32Array(0);
