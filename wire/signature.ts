@@ -40,6 +40,12 @@ const {
   signatureBytes: SIGNATURE_BYTES,
 } = Limit;
 
+/** Signatures of which a parsed form is kept. */
+const REMEMBERED_SIGNATURES = 1024;
+
+const textBytes = new Uint8Array(SIGNATURE_BYTES);
+const textSpans = new Uint8Array(SIGNATURE_BYTES + 1);
+
 /** 1 at the codes of basic types. */
 const BASIC: Uint8Array = codeTable("ybnqiuxtdsogh", 1);
 
@@ -66,12 +72,10 @@ export function isSingleCompleteType(text: string): boolean {
 }
 
 /**
- * The complete types of `text`; the same tree for the same text, while it stays in the cache.
+ * The complete types of `text`; the same tree for the same text, while it is remembered.
  * Throws a `TypeError` if `text` is not a valid signature.
  */
-export function parseSignature(text: string): readonly Type[] {
-  const cached = parsed.get(text);
-  if (cached !== undefined) return cached;
+export const parseSignature: (text: string) => readonly Type[] = perSignature((text) => {
   const count = checkText(text);
   if (count < 0) {
     throw new TypeError(
@@ -84,10 +88,21 @@ export function parseSignature(text: string): readonly Type[] {
     types.push(type);
     at += type.signature.length;
   }
-  // Signatures of variants come from peers: what they make us remember must be bounded.
-  if (parsed.size >= CACHED_SIGNATURES) parsed.clear();
-  parsed.set(text, types);
   return types;
+});
+
+/** Remembers what `make` made of each signature. */
+export function perSignature<T>(make: (signature: string) => T): (signature: string) => T {
+  const remembered: Map<string, T> = new Map();
+  return (signature) => {
+    const known = remembered.get(signature);
+    if (known !== undefined) return known;
+    const made = make(signature);
+    // Peers choose signatures: what they make us remember must be bounded.
+    if (remembered.size >= REMEMBERED_SIGNATURES) remembered.clear();
+    remembered.set(signature, made);
+    return made;
+  };
 }
 
 /**
@@ -190,12 +205,6 @@ function checkDictEntry(
   if (end < 0) return end;
   return end < length && bytes[offset + end] === DICT_ENTRY_END ? end + 1 : ~end;
 }
-
-const CACHED_SIGNATURES = 1024;
-const parsed: Map<string, readonly Type[]> = new Map();
-
-const textBytes = new Uint8Array(SIGNATURE_BYTES);
-const textSpans = new Uint8Array(SIGNATURE_BYTES + 1);
 
 function checkText(text: string): number {
   if (text.length > SIGNATURE_BYTES) return ~SIGNATURE_BYTES;

@@ -3,7 +3,7 @@
 import { Buffer, isUtf8 } from "node:buffer";
 import type { Memory } from "./memory.ts";
 import { Limit } from "./protocol.ts";
-import { ALIGNMENT, checkSignature, FIXED_SIZE } from "./signature.ts";
+import { ALIGNMENT, checkSignature, FIXED_SIZE, perSignature } from "./signature.ts";
 
 /** What a body can do wrong. Each ends the connection of the peer that sent it. */
 export const BodyViolation = {
@@ -43,8 +43,6 @@ export function bodyViolationText(violation: BodyViolation): string {
 }
 
 const { arrayBytes: ARRAY_BYTES, totalDepth: TOTAL_DEPTH, signatureBytes: SIGNATURE_BYTES } = Limit;
-/** Signatures of which the checked form is remembered. */
-const CACHED_PROGRAMS = 1024;
 /** Places that the array spans of one signature need. */
 const SPANS = SIGNATURE_BYTES + 1;
 /**
@@ -64,7 +62,15 @@ interface Program {
   readonly spans: Uint8Array;
 }
 
-const EMPTY: Program = { codes: new Uint8Array(1), spans: new Uint8Array(1) };
+const programOf: (signature: string) => Program = perSignature((signature) => {
+  const codes = new Uint8Array(signature.length + 1);
+  const spans = new Uint8Array(SPANS);
+  for (let i = 0; i < signature.length; i++) codes[i] = signature.charCodeAt(i);
+  if (checkSignature(codes, 0, signature.length, spans, 0) < 0) {
+    throw new TypeError(`${JSON.stringify(signature)} is not a valid signature`);
+  }
+  return { codes, spans };
+});
 
 /**
  * Checks bodies one after the other, exactly as strictly as dbus-daemon 1.14. As there, a UNIX_FD is
@@ -74,7 +80,6 @@ const EMPTY: Program = { codes: new Uint8Array(1), spans: new Uint8Array(1) };
 export class BodyValidator {
   /** Where in the memory the last `validate` found a violation. */
   offset = 0;
-  readonly #programs: Map<string, Program> = new Map([["", EMPTY]]);
   /** The spans of the signatures of open variants, a row for each depth. */
   readonly #variantSpans: Uint8Array = new Uint8Array((TOTAL_DEPTH + 1) * SPANS);
   #bytes: Uint8Array = new Uint8Array(0);
@@ -83,8 +88,8 @@ export class BodyValidator {
   /** Where the body ends. */
   #end = 0;
   /** The signature in force: the body's own, or inside a variant the bytes that spell the variant's. */
-  #codes: Uint8Array = EMPTY.codes;
-  #spans: Uint8Array = EMPTY.spans;
+  #codes: Uint8Array = new Uint8Array(0);
+  #spans: Uint8Array = new Uint8Array(0);
   /** What to add to an index of `#codes` to get that of `#spans`. */
   #spanShift = 0;
   /** The index behind the struct or dict entry that `#check` went through last. */
@@ -102,7 +107,7 @@ export class BodyValidator {
     signature: string,
     isLittleEndian: boolean,
   ): number {
-    const program = this.#programs.get(signature) ?? this.#compile(signature);
+    const program = programOf(signature);
     this.#bytes = memory.bytes;
     this.#view = memory.view;
     this.#isLittleEndian = isLittleEndian;
@@ -291,20 +296,6 @@ export class BodyValidator {
   #violation(violation: BodyViolation, at: number): number {
     this.offset = at;
     return violation;
-  }
-
-  #compile(signature: string): Program {
-    const codes = new Uint8Array(signature.length + 1);
-    const spans = new Uint8Array(SPANS);
-    for (let i = 0; i < signature.length; i++) codes[i] = signature.charCodeAt(i);
-    if (checkSignature(codes, 0, signature.length, spans, 0) < 0) {
-      throw new TypeError(`${JSON.stringify(signature)} is not a valid signature`);
-    }
-    const program: Program = { codes, spans };
-    // Peers choose the signatures: what they make us remember must be bounded.
-    if (this.#programs.size >= CACHED_PROGRAMS) this.#programs.clear();
-    this.#programs.set(signature, program);
-    return program;
   }
 }
 

@@ -1,0 +1,115 @@
+/** Bytes → values, by one plan of closures for each signature. */
+
+import { Limit } from "./protocol.ts";
+import { Reader } from "./reader.ts";
+import { ALIGNMENT, FIXED_SIZE, parseSignature, perSignature, type Type } from "./signature.ts";
+import { Variant } from "./variant.ts";
+
+/**
+ * The arguments in `bytes`, which start at a multiple of eight of their message.
+ *
+ * y n q i u h d become numbers; x t bigints; b booleans; s o g strings; arrays and structs arrays,
+ * except `ay`, a Uint8Array; dictionaries Maps, in which the last of equal keys stays; variants
+ * `Variant`s.
+ *
+ * Throws a `ProtocolViolation` if the bytes are not the arguments of `signature`; its offset counts
+ * from `origin`, the body's offset in the message.
+ */
+export function unmarshal(
+  signature: string,
+  bytes: Uint8Array,
+  isLittleEndian = true,
+  origin = 0,
+): unknown[] {
+  const reader = new Reader(bytes, isLittleEndian, origin);
+  const values = plansOf(signature).map((plan) => plan(reader, 0));
+  reader.assertAtEnd();
+  return values;
+}
+
+/** Reads one value of a complete type; `depth` counts the containers around it. */
+type Plan = (reader: Reader, depth: number) => unknown;
+
+const plansOf: (signature: string) => readonly Plan[] = perSignature((signature) =>
+  parseSignature(signature).map(planOf),
+);
+
+function planOf(type: Type): Plan {
+  switch (type.code) {
+    case "y":
+      return (reader) => reader.readByte();
+    case "b":
+      return (reader) => reader.readBoolean();
+    case "n":
+      return (reader) => reader.readInt16();
+    case "q":
+      return (reader) => reader.readUint16();
+    case "i":
+      return (reader) => reader.readInt32();
+    case "u":
+    case "h":
+      return (reader) => reader.readUint32();
+    case "x":
+      return (reader) => reader.readBigInt64();
+    case "t":
+      return (reader) => reader.readBigUint64();
+    case "d":
+      return (reader) => reader.readDouble();
+    case "s":
+      return (reader) => reader.readString();
+    case "o":
+      return (reader) => reader.readObjectPath();
+    case "g":
+      return (reader) => reader.readSignature();
+    case "v":
+      return readVariant;
+    case "a":
+      return arrayPlan(type.children[0] as Type); // an array has an element type
+    case "(":
+    case "{":
+      return structPlan(type);
+  }
+}
+
+function readVariant(reader: Reader, depth: number): Variant {
+  const at = reader.at;
+  const signature = reader.readSignature();
+  const [plan, ...others] = plansOf(signature);
+  if (plan === undefined || others.length > 0) throw reader.violation("VariantSignature", at);
+  return new Variant(signature, plan(reader, deeper(reader, depth)));
+}
+
+function arrayPlan(element: Type): Plan {
+  const code = element.code.charCodeAt(0);
+  const alignment = ALIGNMENT[code] as number; // a code of a checked signature
+  const isFixed = FIXED_SIZE[code] !== 0;
+  if (element.code === "y") return (reader) => reader.readBytesTo(reader.readArrayEnd(1));
+
+  const plan = planOf(element);
+  return (reader, depth) => {
+    const end = reader.readArrayEnd(alignment);
+    const start = reader.at;
+    const values: unknown[] = [];
+    while (reader.at < end) {
+      // dbus-daemon does not go down into elements of fixed size.
+      values.push(plan(reader, isFixed ? depth : deeper(reader, depth)));
+    }
+    if (reader.at !== end) throw reader.violation("ArrayLength", start);
+    // The plan of a dict entry reads pairs.
+    return element.code === "{" ? new Map(values as [unknown, unknown][]) : values;
+  };
+}
+
+function structPlan(type: Type): Plan {
+  const plans = type.children.map(planOf);
+  return (reader, depth) => {
+    reader.align(8);
+    const inner = deeper(reader, depth);
+    return plans.map((plan) => plan(reader, inner));
+  };
+}
+
+function deeper(reader: Reader, depth: number): number {
+  if (depth >= Limit.totalDepth) throw reader.violation("Depth", reader.at);
+  return depth + 1;
+}

@@ -1,0 +1,116 @@
+/** A growing buffer that aligns what is written to it. */
+
+const INITIAL_BYTES = 256;
+const encoder = new TextEncoder();
+
+/** Writes values one behind the other; alignment counts from the first byte. */
+export class Writer {
+  readonly isLittleEndian: boolean;
+  #bytes: Uint8Array = new Uint8Array(INITIAL_BYTES);
+  #view: DataView = new DataView(this.#bytes.buffer);
+  #length = 0;
+
+  constructor(isLittleEndian: boolean) {
+    this.isLittleEndian = isLittleEndian;
+  }
+
+  /** Bytes written so far. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** What was written; valid until more is. */
+  get bytes(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** Writes zero bytes up to the next multiple of `alignment`, a power of two. */
+  align(alignment: number): void {
+    this.#skip(-this.#length & (alignment - 1));
+  }
+
+  writeByte(value: number): void {
+    this.#view.setUint8(this.#skip(1), value);
+  }
+
+  writeInt16(value: number): void {
+    this.align(2);
+    this.#view.setInt16(this.#skip(2), value, this.isLittleEndian);
+  }
+
+  writeUint16(value: number): void {
+    this.align(2);
+    this.#view.setUint16(this.#skip(2), value, this.isLittleEndian);
+  }
+
+  writeInt32(value: number): void {
+    this.align(4);
+    this.#view.setInt32(this.#skip(4), value, this.isLittleEndian);
+  }
+
+  writeUint32(value: number): void {
+    this.align(4);
+    this.#view.setUint32(this.#skip(4), value, this.isLittleEndian);
+  }
+
+  writeBigInt64(value: bigint): void {
+    this.align(8);
+    this.#view.setBigInt64(this.#skip(8), value, this.isLittleEndian);
+  }
+
+  writeBigUint64(value: bigint): void {
+    this.align(8);
+    this.#view.setBigUint64(this.#skip(8), value, this.isLittleEndian);
+  }
+
+  writeDouble(value: number): void {
+    this.align(8);
+    this.#view.setFloat64(this.#skip(8), value, this.isLittleEndian);
+  }
+
+  /** A STRING or OBJECT_PATH. The text has no lone surrogates and no U+0000. */
+  writeString(text: string): void {
+    this.align(4);
+    const lengthAt = this.#skip(4);
+    this.#reserve(3 * text.length + 1);
+    const { written } = encoder.encodeInto(text, this.#bytes.subarray(this.#length));
+    this.#view.setUint32(lengthAt, written, this.isLittleEndian);
+    this.#skip(written + 1);
+  }
+
+  /** A SIGNATURE of at most 255 characters, which are ASCII. */
+  writeSignature(text: string): void {
+    this.writeByte(text.length);
+    for (let i = 0; i < text.length; i++) this.writeByte(text.charCodeAt(i));
+    this.writeByte(0);
+  }
+
+  /** `bytes` as they are, without alignment or length. */
+  writeBytes(bytes: Uint8Array): void {
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#length);
+    this.#length += bytes.length;
+  }
+
+  /** Replaces the four bytes at `at`, which were written before. */
+  setUint32(at: number, value: number): void {
+    this.#view.setUint32(at, value, this.isLittleEndian);
+  }
+
+  /** Makes room; returns where it starts. Bytes never written are zero. */
+  #skip(byteLength: number): number {
+    this.#reserve(byteLength);
+    const at = this.#length;
+    this.#length += byteLength;
+    return at;
+  }
+
+  #reserve(byteLength: number): void {
+    const needed = this.#length + byteLength;
+    if (needed <= this.#bytes.length) return;
+    const grown = new Uint8Array(Math.max(needed, 2 * this.#bytes.length));
+    grown.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = grown;
+    this.#view = new DataView(grown.buffer);
+  }
+}
