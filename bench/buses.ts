@@ -1,0 +1,117 @@
+/** The buses under measurement: where they are found and how they are started. */
+
+import { accessSync, constants, existsSync } from "node:fs";
+import { join } from "node:path";
+import type { Children, Companion } from "./children.ts";
+import { ROOT } from "./machine.ts";
+import type { Mode } from "./modes.ts";
+
+export const BUS_NAMES = ["dbus-daemon", "dbus-broker", "onehop", "relay"] as const;
+export type BusName = (typeof BUS_NAMES)[number];
+
+const CONFIGURATION = join(ROOT, "bench/tools/dbus-daemon-unlimited.conf");
+const BUILD = join(ROOT, "bench/build");
+
+/** The load generator. */
+export const DBLOAD: string = join(BUILD, "dbload");
+
+/** A program that can be measured. */
+export interface BusProgram {
+  /** The heading of its columns. */
+  readonly name: string;
+  readonly isRelay: boolean;
+  /** The command that makes it listen on `socket`; it prints a line when it does. */
+  readonly command: (socket: string, relay: Mode["relay"]) => readonly string[];
+  /** Whether that line is the process id of the bus, which is not the process started. */
+  readonly printsPid: boolean;
+}
+
+/** A bus that listens. */
+export interface RunningBus {
+  readonly socket: string;
+  /** The process whose CPU time and memory count. */
+  readonly pid: number;
+  readonly companion: Companion;
+}
+
+/** The program of that name, or a sentence on why it cannot be started. */
+export function findBus(name: BusName): BusProgram | string {
+  switch (name) {
+    case "dbus-daemon":
+      if (!hasProgram("dbus-daemon"))
+        return "dbus-daemon is not installed (Debian: apt-get install dbus-daemon)";
+      return dbusDaemon(name, ["dbus-daemon"]);
+    case "dbus-broker":
+      if (!hasProgram("dbus-broker"))
+        return "dbus-broker is not installed (Debian: apt-get install dbus-broker)";
+      if (!existsSync(join(BUILD, "broker-launch")))
+        return "dbus-broker cannot be started: bench/build/broker-launch was not built (Debian: apt-get install libsystemd-dev)";
+      return {
+        name,
+        isRelay: false,
+        printsPid: true,
+        command: (socket) => [join(BUILD, "broker-launch"), "--address", socket],
+      };
+    case "onehop": {
+      const command = process.env["ONEHOP_DAEMON"];
+      return command === undefined ? onehopIn(ROOT, name) : dbusDaemon(name, command.split(" "));
+    }
+    case "relay":
+      return {
+        name,
+        isRelay: true,
+        printsPid: false,
+        command: (socket, relay) => [join(BUILD, "relay"), relay ?? "pair", socket],
+      };
+  }
+}
+
+/** The onehop built in `directory`, or a sentence on why it cannot be started. */
+export function onehopIn(directory: string, name: string): BusProgram | string {
+  const main = join(directory, "dist/compat/dbus-daemon/main.js");
+  if (!existsSync(main)) return `${name} cannot be started: ${main} is missing; build it first`;
+  return dbusDaemon(name, [process.execPath, main]);
+}
+
+/** Starts `program` on that processor. Returns what went wrong if it does not come up. */
+export async function startBus(
+  program: BusProgram,
+  socket: string,
+  relay: Mode["relay"],
+  cpu: number,
+  children: Children,
+): Promise<RunningBus | string> {
+  const command = ["taskset", "--cpu-list", String(cpu), ...program.command(socket, relay)];
+  const companion = await children.start(command);
+  if (!("pid" in companion))
+    return `did not start (exit code ${companion.code}): ${companion.stderr.trim()}`;
+  // taskset becomes the program it starts, so the process started is the bus itself.
+  const pid = program.printsPid ? Number(companion.firstLine) : companion.pid;
+  return { socket, pid, companion };
+}
+
+function dbusDaemon(name: string, command: readonly string[]): BusProgram {
+  return {
+    name,
+    isRelay: false,
+    printsPid: false,
+    command: (socket) => [
+      ...command,
+      `--config-file=${CONFIGURATION}`,
+      "--nofork",
+      "--print-address",
+      `--address=unix:path=${socket}`,
+    ],
+  };
+}
+
+function hasProgram(name: string): boolean {
+  return (process.env["PATH"] ?? "").split(":").some((directory) => {
+    try {
+      accessSync(join(directory, name), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}

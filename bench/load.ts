@@ -1,0 +1,79 @@
+/** One run of the load generator against one bus. */
+
+import { DBLOAD, type RunningBus } from "./buses.ts";
+import type { Children } from "./children.ts";
+import { waitUntilIdle } from "./machine.ts";
+
+/** What one run measured. */
+export interface Measurement {
+  /** CPU time of all threads of the bus for each message it delivered (in `connect`: each connection). */
+  readonly cpuNs: number;
+  readonly messagesPerSecond: number;
+  /** Round trip times; null in modes that have none. */
+  readonly p50Us: number | null;
+  readonly p99Us: number | null;
+  /** How much of one processor the bus used, 0 to 1 (more with several threads). */
+  readonly busCpuShare: number;
+}
+
+/** What one memory run measured, in bytes of resident memory of the bus. */
+export interface MemoryMeasurement {
+  readonly idleBytes: number;
+  readonly connectionBytes: number;
+  readonly ruleBytes: number;
+}
+
+const LIMIT_MS = 180_000;
+
+/** Loads the bus with these arguments of dbload. Returns what went wrong if it fails. */
+export async function measureSpeed(
+  children: Children,
+  bus: RunningBus,
+  args: readonly string[],
+): Promise<Measurement | string> {
+  const result = await runLoad(children, bus, args);
+  if (typeof result === "string") return result;
+  return {
+    cpuNs: numberIn(result, "bus_cpu_ns_per_message"),
+    messagesPerSecond: numberIn(result, "messages_per_s"),
+    p50Us: "p50_us" in result ? numberIn(result, "p50_us") : null,
+    p99Us: "p99_us" in result ? numberIn(result, "p99_us") : null,
+    busCpuShare: numberIn(result, "bus_cpu_share"),
+  };
+}
+
+/** Measures the memory of the bus with these arguments of dbload. */
+export async function measureMemory(
+  children: Children,
+  bus: RunningBus,
+  args: readonly string[],
+): Promise<MemoryMeasurement | string> {
+  const result = await runLoad(children, bus, args);
+  if (typeof result === "string") return result;
+  return {
+    idleBytes: numberIn(result, "idle_bytes"),
+    connectionBytes: numberIn(result, "bytes_per_connection"),
+    ruleBytes: numberIn(result, "bytes_per_rule"),
+  };
+}
+
+async function runLoad(
+  children: Children,
+  bus: RunningBus,
+  args: readonly string[],
+): Promise<object | string> {
+  await waitUntilIdle(bus.pid);
+  const command = [DBLOAD, ...args, "--address", bus.socket, "--bus-pid", String(bus.pid)];
+  const finished = await children.run(command, LIMIT_MS);
+  if (finished.code !== 0) return finished.stderr.trim() || "the load generator was killed";
+  const result: unknown = JSON.parse(finished.stdout);
+  if (typeof result !== "object" || result === null)
+    throw new Error(`dbload printed ${finished.stdout}`);
+  return result;
+}
+
+function numberIn(result: object, key: string): number {
+  const value: unknown = Reflect.get(result, key);
+  if (typeof value !== "number") throw new Error(`dbload did not report ${key}`);
+  return value;
+}

@@ -1,0 +1,200 @@
+/** `npm run bench`: buses beside each other, this tree against another commit, or memory. */
+
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { type BusProgram, findBus, onehopIn } from "./buses.ts";
+import { Children } from "./children.ts";
+import { buildWorktree } from "./compare.ts";
+import {
+  allowedCpus,
+  describeMachine,
+  type Machine,
+  processorTicks,
+  ROOT,
+  stolenShare,
+} from "./machine.ts";
+import { type BenchOptions, parseOptions, USAGE } from "./options.ts";
+import { type Comparison, formatMemory, formatSpeed, summarize } from "./report.ts";
+import { measureMemories, measureModes, type RoundsPlan } from "./rounds.ts";
+
+/** See USAGE. */
+const ExitCode = {
+  AllMeasured: 0,
+  SomeFailed: 1,
+  WrongOptions: 2,
+  Nothing: 3,
+  Interrupted: 130,
+} as const;
+type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
+
+main(process.argv.slice(2)).then((code) => {
+  process.exitCode = code;
+});
+
+async function main(args: readonly string[]): Promise<ExitCode> {
+  const parsed = parseOptions(args);
+  switch (parsed.kind) {
+    case "help":
+      process.stdout.write(USAGE);
+      return ExitCode.AllMeasured;
+    case "wrong":
+      process.stderr.write(`bench: ${parsed.message}\n\n${USAGE}`);
+      return ExitCode.WrongOptions;
+    case "options":
+      return run(parsed.options);
+  }
+}
+
+async function run(options: BenchOptions): Promise<ExitCode> {
+  const tools = spawnSync(process.execPath, [join(ROOT, "bench/build-tools.mjs")], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  if (tools.status !== 0) return ExitCode.Nothing;
+
+  const children = new Children();
+  const interruption = new AbortController();
+  const interrupt = (): void => {
+    interruption.abort();
+    children.killAll();
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, interrupt);
+  process.once("exit", () => children.killAll());
+  try {
+    return options.reference === null
+      ? await compareBuses(options, children, interruption.signal)
+      : await compareTrees(options, options.reference, children, interruption.signal);
+  } catch (error) {
+    if (interruption.signal.aborted) return ExitCode.Interrupted;
+    throw error;
+  }
+}
+
+async function compareBuses(
+  options: BenchOptions,
+  children: Children,
+  interruption: AbortSignal,
+): Promise<ExitCode> {
+  const programs: BusProgram[] = [];
+  for (const name of options.buses) {
+    const program = findBus(name);
+    if (typeof program === "string") console.error(`bench: left out: ${program}`);
+    else programs.push(program);
+  }
+  const names = programs.map((program) => program.name);
+  const references = ["dbus-broker", "dbus-daemon"].filter((name) => names.includes(name));
+  const comparison: Comparison = {
+    subject: "onehop",
+    references: names.includes("onehop") ? references : [],
+    hasTargets: references[0] === "dbus-broker" && names.includes("onehop"),
+  };
+  return measure(options, programs, comparison, children, interruption);
+}
+
+async function compareTrees(
+  options: BenchOptions,
+  reference: string,
+  children: Children,
+  interruption: AbortSignal,
+): Promise<ExitCode> {
+  const worktree = await buildWorktree(reference, children);
+  interruption.throwIfAborted();
+  if (typeof worktree === "string") {
+    console.error(`bench: ${worktree}`);
+    return ExitCode.Nothing;
+  }
+  try {
+    const programs = [onehopIn(ROOT, "this tree"), onehopIn(worktree.directory, reference)];
+    const missing = programs.find((program) => typeof program === "string");
+    if (missing !== undefined) {
+      console.error(`bench: ${missing}`);
+      return ExitCode.Nothing;
+    }
+    const comparison = { subject: "this tree", references: [reference], hasTargets: false };
+    const present = programs.filter((program) => typeof program !== "string");
+    return await measure(options, present, comparison, children, interruption);
+  } finally {
+    await worktree.remove();
+  }
+}
+
+async function measure(
+  options: BenchOptions,
+  programs: readonly BusProgram[],
+  comparison: Comparison,
+  children: Children,
+  interruption: AbortSignal,
+): Promise<ExitCode> {
+  if (programs.length === 0) {
+    console.error("bench: there is no bus to measure");
+    return ExitCode.Nothing;
+  }
+  const machine = describeMachine();
+  const ticks = processorTicks();
+  const { rounds, seconds, warmupSeconds } = options;
+  const cpus = chooseCpus(options);
+  const plan: RoundsPlan = {
+    ...{ programs, rounds, seconds, warmupSeconds, children, interruption },
+    ...cpus,
+  };
+  const buses = programs.map((program) => program.name);
+  const hasColours = process.stdout.isTTY && process.env["NO_COLOR"] === undefined;
+  const isMemory = options.action === "memory";
+  const failures = isMemory
+    ? await reportMemory(options, plan, buses, machine, hasColours)
+    : await reportSpeed(options, plan, buses, comparison, machine, hasColours);
+
+  if (!options.isJson) console.log(`\n${footOf(machine, plan, isMemory, stolenShare(ticks))}`);
+  return failures.length === 0 ? ExitCode.AllMeasured : ExitCode.SomeFailed;
+}
+
+async function reportSpeed(
+  options: BenchOptions,
+  plan: RoundsPlan,
+  buses: readonly string[],
+  comparison: Comparison,
+  machine: Machine,
+  hasColours: boolean,
+): Promise<readonly string[]> {
+  const result = await measureModes(plan, options.modes);
+  const modes = summarize(options.modes, buses, comparison, result);
+  const { rounds, seconds, warmupSeconds, busCpu, loadCpu } = plan;
+  const settings = { rounds, seconds, warmupSeconds, busCpu, loadCpu };
+  if (options.isJson)
+    console.log(
+      JSON.stringify({ machine, settings, comparison, modes, failures: result.failures }),
+    );
+  else console.log(formatSpeed(modes, buses, comparison, hasColours));
+  return result.failures;
+}
+
+async function reportMemory(
+  options: BenchOptions,
+  plan: RoundsPlan,
+  buses: readonly string[],
+  machine: Machine,
+  hasColours: boolean,
+): Promise<readonly string[]> {
+  const memory = { connectionCount: 1000, ruleCount: 10_000, settleSeconds: 0.5 };
+  const result = await measureMemories(plan, memory);
+  if (options.isJson) console.log(JSON.stringify({ machine, memory, ...result }));
+  else console.log(formatMemory(buses, result, hasColours));
+  return result.failures;
+}
+
+function chooseCpus(options: BenchOptions): { busCpu: number; loadCpu: number } {
+  const allowed = allowedCpus();
+  const busCpu = options.busCpu ?? allowed[0] ?? 0;
+  const loadCpu = options.loadCpu ?? allowed.find((cpu) => cpu !== busCpu) ?? busCpu;
+  if (busCpu === loadCpu)
+    console.error(`bench: bus and load share CPU ${busCpu} in all modes, two CPUs or not`);
+  return { busCpu, loadCpu };
+}
+
+function footOf(machine: Machine, plan: RoundsPlan, isMemory: boolean, stolen: number): string {
+  const { rounds, seconds, warmupSeconds, busCpu, loadCpu } = plan;
+  const lengths = isMemory ? "" : ` of ${seconds} s after ${warmupSeconds} s of warm-up`;
+  return [
+    `Medians of ${rounds} ${rounds === 1 ? "round" : "rounds"}${lengths}; bus on CPU ${busCpu}, load on CPU ${loadCpu}. bench/README.md says how to read this.`,
+    `${machine.processorCount} × ${machine.processor}, Linux ${machine.kernel}, Node ${machine.node}; load average before ${machine.loadBefore.toFixed(2)}, stolen by the host ${(100 * stolen).toFixed(1)} %.`,
+  ].join("\n");
+}

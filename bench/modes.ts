@@ -1,0 +1,78 @@
+/** The modes of the whole-system bench: what the load generator does, and the target of this stage. */
+
+/** One kind of load, and how bus and load share the processors. */
+export interface Mode {
+  readonly name: string;
+  readonly title: string;
+  /** Arguments of dbload, without address, times and process ids. */
+  readonly load: readonly string[];
+  /** Whether the load generator runs on the processor of the bus. */
+  readonly sharesCpu: boolean;
+  /** How the bare relay joins the connections of this mode; null where it cannot stand in for a bus. */
+  readonly relay: "pair" | "fanout" | null;
+  /** Largest wanted ratio of onehop's CPU per message to dbus-broker's; null where none is set. */
+  readonly target: number | null;
+}
+
+export const MODES: readonly Mode[] = [
+  mode("pingpong-two-cpus", "ping-pong, two CPUs", "pingpong", "pair"),
+  {
+    ...mode("pingpong-one-cpu", "ping-pong, all on one CPU", "pingpong", "pair", 1.1),
+    sharesCpu: true,
+  },
+  mode("pipeline-1x64", "pipeline, 1 pair × 64", "pipeline --pairs 1 --window 64", "pair", 0.7),
+  mode(
+    "pipeline-coalesced",
+    "same, clients coalesce writes",
+    "pipeline --pairs 1 --window 64 --coalesce",
+    "pair",
+  ),
+  mode("pipeline-8x16", "pipeline, 8 pairs × 16", "pipeline --pairs 8 --window 16", "pair"),
+  mode("fanout-1", "fan-out to 1", "fanout --subs 1", "fanout"),
+  mode("fanout-10", "fan-out to 10", "fanout --subs 10", "fanout"),
+  mode("fanout-100", "fan-out to 100", "fanout --subs 100", "fanout", 0.2),
+  mode("rules-1000-distinct", "+ 1,000 distinct rules", "rules --rules 1000"),
+  mode("rules-10000-distinct", "+ 10,000 distinct rules", "rules --rules 10000"),
+  mode(
+    "rules-1000-same",
+    "+ 1,000 rules, one interface",
+    "rules --rules 1000 --rule-shape same-iface",
+  ),
+  mode(
+    "rules-10000-same",
+    "+ 10,000 rules, one interface",
+    "rules --rules 10000 --rule-shape same-iface",
+    null,
+    0.05,
+  ),
+  mode("connect", "connect, Hello, close", "connect", null, 1.5),
+  mode("payload-4k", "payload 4 KiB", "payload --body 4096", "pair"),
+  mode("payload-64k", "payload 64 KiB", "payload --body 65536", "pair", 1.3),
+  mode("payload-1m", "payload 1 MiB", "payload --body 1048576", "pair"),
+];
+
+/**
+ * The modes that `names` select, in the order of the table: a name selects the mode of that name
+ * and all whose name goes on with a hyphen (`fanout` selects `fanout-1`, `fanout-10`, …).
+ *
+ * @returns the modes, or the first name that selects nothing
+ */
+export function selectModes(names: readonly string[]): readonly Mode[] | string {
+  const unknown = names.find((name) => !MODES.some((mode) => isSelectedBy(mode, name)));
+  if (unknown !== undefined) return unknown;
+  return MODES.filter((mode) => names.some((name) => isSelectedBy(mode, name)));
+}
+
+function isSelectedBy(mode: Mode, name: string): boolean {
+  return mode.name === name || mode.name.startsWith(`${name}-`);
+}
+
+function mode(
+  name: string,
+  title: string,
+  load: string,
+  relay: Mode["relay"] = null,
+  target: number | null = null,
+): Mode {
+  return { name, title, load: load.split(" "), sharesCpu: false, relay, target };
+}

@@ -1,0 +1,150 @@
+/** The command line of `npm run bench`. */
+
+import { parseArgs } from "node:util";
+import { BUS_NAMES, type BusName } from "./buses.ts";
+import { MODES, type Mode, selectModes } from "./modes.ts";
+
+export const USAGE: string = `usage: npm run bench -- [options]
+       npm run bench -- compare REF [options]
+       npm run bench -- --memory [options]
+
+Measures message buses beside each other in alternating rounds. 'compare REF' measures this tree
+against another commit, branch or tag of its repository; --memory measures resident memory.
+
+  --modes a,b      only these modes; a first part selects all modes that go on with a hyphen
+  --buses x,y      only these buses: ${BUS_NAMES.join(", ")}
+                   (default: all but relay, which forwards bytes unread and is the floor)
+  --rounds N       rounds, in each of which every mode is measured on every bus (default 5)
+  --seconds S      length of one measurement (default 1.5)
+  --warmup S       load before each measurement (default 1)
+  --short          one round of 0.3 s: shows that everything runs, the figures mean little
+  --bus-cpu N      pin the bus to this CPU (default: the first one this process may use)
+  --load-cpu N     pin the load to this CPU (default: the second one)
+  --json           one JSON object on standard output instead of the table
+  --memory         memory of the idle bus, for each connection and for each match rule
+  --help           this text
+
+modes: ${MODES.map((mode) => mode.name).join(", ")}
+
+exit codes: 0 all was measured; 1 a bus or a measurement failed (the rest is printed);
+            2 the options are wrong; 3 there is nothing to measure with (a tool or program is
+            missing); 130 interrupted
+`;
+
+/** What to measure and for how long. */
+export interface BenchOptions {
+  readonly action: "speed" | "memory";
+  /** The commit to compare this tree with, or null for a comparison of buses. */
+  readonly reference: string | null;
+  readonly modes: readonly Mode[];
+  readonly buses: readonly BusName[];
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly warmupSeconds: number;
+  /** Processors to pin to; null for the default. */
+  readonly busCpu: number | null;
+  readonly loadCpu: number | null;
+  readonly isJson: boolean;
+}
+
+/** A command line that was understood, a request for help, or what is wrong with it. */
+export type ParsedOptions =
+  | { readonly kind: "options"; readonly options: BenchOptions }
+  | { readonly kind: "help" }
+  | { readonly kind: "wrong"; readonly message: string };
+
+/** Reads the arguments after the program's name. Never throws for what a user typed. */
+export function parseOptions(args: readonly string[]): ParsedOptions {
+  try {
+    return readOptions(args);
+  } catch (error) {
+    // parseArgs throws for unknown options and missing values, readOptions for bad ones.
+    return { kind: "wrong", message: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function readOptions(args: readonly string[]): ParsedOptions {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      modes: { type: "string" },
+      buses: { type: "string" },
+      rounds: { type: "string" },
+      seconds: { type: "string" },
+      warmup: { type: "string" },
+      "bus-cpu": { type: "string" },
+      "load-cpu": { type: "string" },
+      short: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+      memory: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) return { kind: "help" };
+  const reference = readReference(positionals);
+  if (reference !== null && values.memory)
+    throw new Error("compare and --memory do not go together");
+  if (reference !== null && values.buses !== undefined)
+    throw new Error("compare measures onehop only; leave --buses out");
+
+  const isShort = values.short;
+  return {
+    kind: "options",
+    options: {
+      action: values.memory ? "memory" : "speed",
+      reference,
+      modes: readModes(values.modes),
+      buses: readBuses(values.buses),
+      rounds: readNumber("--rounds", values.rounds, isShort ? 1 : 5, 1, true),
+      seconds: readNumber("--seconds", values.seconds, isShort ? 0.3 : 1.5, 0.01),
+      warmupSeconds: readNumber("--warmup", values.warmup, isShort ? 0.2 : 1, 0),
+      busCpu: readCpu("--bus-cpu", values["bus-cpu"]),
+      loadCpu: readCpu("--load-cpu", values["load-cpu"]),
+      isJson: values.json,
+    },
+  };
+}
+
+function readReference(positionals: readonly string[]): string | null {
+  const [command, reference, ...rest] = positionals;
+  if (command === undefined) return null;
+  if (command !== "compare") throw new Error(`'${command}' is not a command`);
+  if (reference === undefined) throw new Error("compare needs a commit, a branch or a tag");
+  if (rest[0] !== undefined) throw new Error(`'${rest[0]}' is one argument too many`);
+  return reference;
+}
+
+function readModes(text: string | undefined): readonly Mode[] {
+  if (text === undefined) return MODES;
+  const modes = selectModes(text.split(","));
+  if (typeof modes === "string") throw new Error(`--modes: there is no mode '${modes}'`);
+  return modes;
+}
+
+function readBuses(text: string | undefined): readonly BusName[] {
+  if (text === undefined) return BUS_NAMES.filter((name) => name !== "relay");
+  const wanted = text.split(",");
+  const unknown = wanted.find((name) => !BUS_NAMES.some((known) => known === name));
+  if (unknown !== undefined) throw new Error(`--buses: there is no bus '${unknown}'`);
+  return BUS_NAMES.filter((name) => wanted.includes(name));
+}
+
+function readCpu(option: string, text: string | undefined): number | null {
+  return text === undefined ? null : readNumber(option, text, 0, 0, true);
+}
+
+function readNumber(
+  option: string,
+  text: string | undefined,
+  fallback: number,
+  least: number,
+  isWhole = false,
+): number {
+  if (text === undefined) return fallback;
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= least && value < Number.POSITIVE_INFINITY))
+    throw new Error(`${option}: '${text}' is not a number of at least ${least}`);
+  if (isWhole && !Number.isInteger(value)) throw new Error(`${option}: '${text}' is not whole`);
+  return value;
+}

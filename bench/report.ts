@@ -1,0 +1,198 @@
+/** What is printed at the end: one table for people, one object for machines. */
+
+import type { Measurement, MemoryMeasurement } from "./load.ts";
+import type { Mode } from "./modes.ts";
+import type { RoundsResult, Series } from "./rounds.ts";
+import { median, type Ratio, ratioOf } from "./statistics.ts";
+import { type Cell, type ColumnGroup, formatTable } from "./table.ts";
+
+/** Which bus is compared with which others; the first of `references` is the one targets are for. */
+export interface Comparison {
+  readonly subject: string;
+  readonly references: readonly string[];
+  /** Whether the targets of the modes apply: they are for onehop against dbus-broker. */
+  readonly hasTargets: boolean;
+}
+
+/** The figures of one mode. */
+export interface ModeSummary {
+  readonly name: string;
+  readonly title: string;
+  readonly buses: Readonly<Record<string, BusSummary>>;
+  /** By reference: CPU time of the subject through that of the reference. */
+  readonly ratios: Readonly<Record<string, Ratio | null>>;
+  readonly target: number | null;
+  /** Whether the target is met; null where there is none or nothing to compare. */
+  readonly isMet: boolean | null;
+}
+
+/** Medians over the rounds; null where nothing was measured. */
+export interface BusSummary {
+  readonly cpuNs: number | null;
+  readonly messagesPerSecond: number | null;
+  readonly p50Us: number | null;
+  readonly p99Us: number | null;
+  readonly rounds: readonly (Measurement | null)[];
+}
+
+/** Medians and ratios of all modes, in the order of `modes`. */
+export function summarize(
+  modes: readonly Mode[],
+  buses: readonly string[],
+  comparison: Comparison,
+  result: RoundsResult<Measurement>,
+): readonly ModeSummary[] {
+  return modes.map((mode) => {
+    const cpuOf = (bus: string): (number | null)[] =>
+      roundsOf(result.series, mode.name, bus).map((round) => round?.cpuNs ?? null);
+    const ratios = comparison.references.map(
+      (reference) => [reference, ratioOf(cpuOf(comparison.subject), cpuOf(reference))] as const,
+    );
+    const target = comparison.hasTargets ? mode.target : null;
+    const judged = comparison.hasTargets ? (ratios[0]?.[1] ?? null) : null;
+    return {
+      name: mode.name,
+      title: mode.title,
+      buses: Object.fromEntries(
+        buses.map((bus) => [bus, summarizeBus(roundsOf(result.series, mode.name, bus))]),
+      ),
+      ratios: Object.fromEntries(ratios),
+      target,
+      isMet: target === null || judged === null ? null : judged.median <= target,
+    };
+  });
+}
+
+/** The table of all modes: CPU per message first, as that is what a noisy machine spoils least. */
+export function formatSpeed(
+  summaries: readonly ModeSummary[],
+  buses: readonly string[],
+  comparison: Comparison,
+  hasColours: boolean,
+): string {
+  const hasTimes = summaries.some((mode) =>
+    Object.values(mode.buses).some((bus) => bus.p50Us !== null),
+  );
+  const groups: ColumnGroup[] = [
+    { heading: "", columns: [{ heading: "mode", align: "left" }] },
+    perBus("bus CPU, ns per delivered message", buses),
+    ...comparison.references.map((reference, index) => ({
+      heading: `CPU, ${comparison.subject} / ${reference}`,
+      columns: [
+        { heading: "ratio", align: "right" } as const,
+        { heading: "range", align: "left" } as const,
+        ...(index === 0 && comparison.hasTargets
+          ? [{ heading: "target", align: "left" } as const]
+          : []),
+      ],
+    })),
+    perBus("thousand messages/s", buses),
+    ...(hasTimes ? [perBus("p50 / p99, µs", buses)] : []),
+  ];
+  const rows = summaries.map((mode) => [
+    { text: mode.title },
+    ...buses.map((bus) => number(mode.buses[bus]?.cpuNs, 0)),
+    ...comparison.references.flatMap((reference, index) => [
+      ...ratioCells(mode.ratios[reference] ?? null),
+      ...(index === 0 && comparison.hasTargets ? [targetCell(mode)] : []),
+    ]),
+    ...buses.map((bus) => number(thousand(mode.buses[bus]?.messagesPerSecond), 1)),
+    ...(hasTimes ? buses.map((bus) => timesCell(mode.buses[bus])) : []),
+  ]);
+  return formatTable(groups, rows, hasColours);
+}
+
+/** The table of `--memory`: one row for each bus, medians over the rounds. */
+export function formatMemory(
+  buses: readonly string[],
+  result: RoundsResult<MemoryMeasurement>,
+  hasColours: boolean,
+): string {
+  const groups: ColumnGroup[] = [
+    { heading: "", columns: [{ heading: "bus", align: "left" }] },
+    {
+      heading: "resident memory",
+      columns: [
+        { heading: "idle, MiB", align: "right" },
+        { heading: "bytes/connection", align: "right" },
+        { heading: "bytes/rule", align: "right" },
+      ],
+    },
+  ];
+  const rows = buses.map((bus) => {
+    const rounds = roundsOf(result.series, "memory", bus);
+    return [
+      { text: bus },
+      number(
+        medianOf(rounds, (round) => round.idleBytes / 1_048_576),
+        1,
+      ),
+      number(
+        medianOf(rounds, (round) => round.connectionBytes),
+        0,
+      ),
+      number(
+        medianOf(rounds, (round) => round.ruleBytes),
+        0,
+      ),
+    ];
+  });
+  return formatTable(groups, rows, hasColours);
+}
+
+function summarizeBus(rounds: readonly (Measurement | null)[]): BusSummary {
+  return {
+    cpuNs: medianOf(rounds, (round) => round.cpuNs),
+    messagesPerSecond: medianOf(rounds, (round) => round.messagesPerSecond),
+    p50Us: medianOf(rounds, (round) => round.p50Us),
+    p99Us: medianOf(rounds, (round) => round.p99Us),
+    rounds,
+  };
+}
+
+function roundsOf<T>(series: readonly Series<T>[], mode: string, bus: string): (T | null)[] {
+  return series.find((one) => one.mode === mode && one.bus === bus)?.rounds ?? [];
+}
+
+function medianOf<T>(
+  rounds: readonly (T | null)[],
+  figureOf: (round: T) => number | null,
+): number | null {
+  const values = rounds.map((round) => (round === null ? null : figureOf(round)));
+  return median(values.filter((value) => value !== null));
+}
+
+function perBus(heading: string, buses: readonly string[]): ColumnGroup {
+  return { heading, columns: buses.map((bus) => ({ heading: bus, align: "right" })) };
+}
+
+const ABSENT: Cell = { text: "–", tone: "faint" };
+
+function number(value: number | null | undefined, digits: number): Cell {
+  return value === null || value === undefined ? ABSENT : { text: value.toFixed(digits) };
+}
+
+function ratioCells(ratio: Ratio | null): Cell[] {
+  if (ratio === null) return [ABSENT, ABSENT];
+  return [
+    { text: ratio.median.toFixed(2) },
+    { text: `${ratio.least.toFixed(2)}–${ratio.greatest.toFixed(2)}`, tone: "faint" },
+  ];
+}
+
+function targetCell(mode: ModeSummary): Cell {
+  if (mode.target === null) return { text: "" };
+  if (mode.isMet === null) return { text: `≤ ${mode.target}` };
+  return mode.isMet
+    ? { text: `≤ ${mode.target} met`, tone: "good" }
+    : { text: `≤ ${mode.target} missed`, tone: "bad" };
+}
+
+function timesCell(bus: BusSummary | undefined): Cell {
+  if (!bus || bus.p50Us === null || bus.p99Us === null) return { text: "" };
+  return { text: `${bus.p50Us.toFixed(1)} / ${bus.p99Us.toFixed(1)}` };
+}
+
+function thousand(value: number | null | undefined): number | null {
+  return value === null || value === undefined ? null : value / 1000;
+}

@@ -1,0 +1,116 @@
+/** The table and the judgement of targets. */
+
+import { expect, test } from "@jest/globals";
+import type { Measurement } from "../../bench/load.ts";
+import { type Mode, selectModes } from "../../bench/modes.ts";
+import { type Comparison, formatMemory, formatSpeed, summarize } from "../../bench/report.ts";
+import type { Series } from "../../bench/rounds.ts";
+
+const comparison: Comparison = {
+  subject: "onehop",
+  references: ["dbus-broker"],
+  hasTargets: true,
+};
+const buses = ["dbus-broker", "onehop"];
+
+function modesOf(...names: string[]): readonly Mode[] {
+  const modes = selectModes(names);
+  if (typeof modes === "string") throw new Error(`there is no mode ${modes}`);
+  return modes;
+}
+
+function series(mode: string, bus: string, ...cpuNs: (number | null)[]): Series<Measurement> {
+  return {
+    mode,
+    bus,
+    rounds: cpuNs.map(
+      (ns) =>
+        ns && { cpuNs: ns, messagesPerSecond: 1e6 / ns, p50Us: 30, p99Us: 52, busCpuShare: 0.9 },
+    ),
+  };
+}
+
+test("a target is met when the median of the ratios is not above it", () => {
+  const measured = [
+    series("pipeline-1x64", "onehop", 700, 600, 2000),
+    series("pipeline-1x64", "dbus-broker", 1000, 1000, 1000),
+    series("fanout-100", "onehop", 21),
+    series("fanout-100", "dbus-broker", 100),
+  ];
+  const [pipeline, fanout] = summarize(modesOf("pipeline-1x64", "fanout-100"), buses, comparison, {
+    series: measured,
+    failures: [],
+  });
+  expect(pipeline).toMatchObject({ target: 0.7, isMet: true });
+  expect(pipeline?.ratios["dbus-broker"]).toEqual({ median: 0.7, least: 0.6, greatest: 2 });
+  expect(fanout).toMatchObject({ target: 0.2, isMet: false });
+});
+
+test("nothing is judged where a bus was not measured or no target is set", () => {
+  const measured = [series("connect", "onehop", null), series("connect", "dbus-broker", 40)];
+  const result = { series: measured, failures: [] };
+  const [connect] = summarize(modesOf("connect"), buses, comparison, result);
+  expect(connect).toMatchObject({ target: 1.5, isMet: null, ratios: { "dbus-broker": null } });
+  const [untargeted] = summarize(
+    modesOf("connect"),
+    buses,
+    { ...comparison, hasTargets: false },
+    result,
+  );
+  expect(untargeted).toMatchObject({ target: null, isMet: null });
+});
+
+test("the table has a row for each mode, and a dash where nothing was measured", () => {
+  const measured = [
+    series("pingpong-one-cpu", "onehop", 9000),
+    series("pingpong-one-cpu", "dbus-broker", 10_000),
+    series("payload-64k", "dbus-broker", 12_000),
+  ];
+  const modes = modesOf("pingpong-one-cpu", "payload-64k");
+  const summaries = summarize(modes, buses, comparison, { series: measured, failures: [] });
+  const [, headings, pingpong, payload] = formatSpeed(summaries, buses, comparison, false).split(
+    "\n",
+  );
+  expect(headings?.split(/ {2,}/)).toEqual([
+    "mode",
+    ...buses,
+    "ratio",
+    "range",
+    "target",
+    ...buses,
+    ...buses,
+  ]);
+  expect(pingpong?.split(/ {2,}/)).toEqual(
+    [
+      "ping-pong, all on one CPU",
+      "10000",
+      "9000",
+      "0.90",
+      "0.90–0.90",
+      "≤ 1.1 met",
+      "0.1",
+      "0.1",
+    ].concat(["30.0 / 52.0", "30.0 / 52.0"]),
+  );
+  expect(payload?.split(/ {2,}/)).toEqual([
+    "payload 64 KiB",
+    "12000",
+    "–",
+    "–",
+    "–",
+    "≤ 1.3",
+    "0.1",
+    "–",
+    "30.0 / 52.0",
+  ]);
+});
+
+test("memory is printed as medians for each bus", () => {
+  const round = { idleBytes: 3_145_728, connectionBytes: 9000, ruleBytes: 250 };
+  const table = formatMemory(
+    ["dbus-daemon"],
+    { series: [{ mode: "memory", bus: "dbus-daemon", rounds: [round, null] }], failures: [] },
+    false,
+  );
+  expect(table.split("\n").at(-1)?.split(/ {2,}/)).toEqual(["dbus-daemon", "3.0", "9000", "250"]);
+});
