@@ -1,0 +1,397 @@
+/** Loads a bus configuration file and everything it includes, as dbus-daemon does. */
+
+import { closeSync, existsSync, fstatSync, openSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import type { Limits } from "../../bus/index.ts";
+import { parseXml, type XmlElement } from "../../xml/parse.ts";
+import { type ConfigurationChoice, standardConfigurationPath } from "./arguments.ts";
+import type { Configuration, Problem } from "./configuration.ts";
+import { parseLimit } from "./limit-element.ts";
+import { connectRules, type PolicyRule, readPolicy, unenforcedRules } from "./policy-elements.ts";
+import {
+  sessionServiceDirectories,
+  systemServiceDirectories,
+  transientServiceDirectory,
+} from "./service-directories.ts";
+import { builtInConfiguration } from "./standard-configurations.ts";
+import { describeError, systemErrorCode } from "./system-error.ts";
+
+export type LoadResult =
+  | { readonly configuration: Configuration; readonly problem: null }
+  | { readonly configuration: null; readonly problem: Problem };
+
+/** Loads the chosen configuration; `environment` decides where service files are looked for. */
+export function loadConfiguration(
+  choice: ConfigurationChoice,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): LoadResult {
+  const path = choice.kind === "file" ? choice.path : standardConfigurationPath[choice.kind];
+  const loader = new Loader(environment);
+  if (choice.kind !== "file" && !existsSync(path)) {
+    loader.warn(path, null, "not installed; the configuration built into onehop is used instead");
+    return loader.finish(path, loader.readText(path, builtInConfiguration[choice.kind]));
+  }
+  return loader.finish(path, loader.readFile(path, false));
+}
+
+/** Everything read so far. Copied before a file that may be dropped as a whole. */
+interface Draft {
+  type: string | null;
+  user: string | null;
+  pidFile: string | null;
+  forks: boolean;
+  keepsUmask: boolean;
+  usesSyslog: boolean;
+  allowsAnonymous: boolean;
+  transientServiceDirectory: string | null;
+  limits: Partial<Record<keyof Limits, number>>;
+  readonly unenforcedLimits: string[];
+  readonly listen: string[];
+  readonly authentication: string[];
+  readonly serviceDirectories: string[];
+  readonly policyRules: PolicyRule[];
+  readonly warnings: Problem[];
+}
+
+/** The element that asks for another file. */
+interface Includer {
+  readonly file: string;
+  readonly element: XmlElement;
+}
+
+// Elements that are only there or not, and those that hold a text.
+const flagElements = [
+  ...["fork", "keep_umask", "syslog", "allow_anonymous"],
+  ...["standard_session_servicedirs", "standard_system_servicedirs", "selinux", "apparmor"],
+];
+const textElements = [
+  ...["type", "user", "pidfile", "listen", "auth", "servicedir", "servicehelper"],
+  ...["include", "includedir", "limit"],
+];
+const attributesOf: Readonly<Record<string, readonly string[]>> = {
+  include: ["ignore_missing", "if_selinux_enabled", "selinux_root_relative"],
+  limit: ["name"],
+  apparmor: ["mode"],
+};
+
+/** Reads files into one draft; every method returns what stopped it, or `null`. */
+class Loader {
+  readonly #environment: Readonly<Record<string, string | undefined>>;
+  /** Device and inode of the files being read, to notice a file that includes itself. */
+  readonly #open: string[];
+  #draft: Draft;
+
+  constructor(environment: Readonly<Record<string, string | undefined>>) {
+    this.#environment = environment;
+    this.#open = [];
+    this.#draft = {
+      type: null,
+      user: null,
+      pidFile: null,
+      forks: false,
+      keepsUmask: false,
+      usesSyslog: false,
+      allowsAnonymous: false,
+      transientServiceDirectory: null,
+      limits: {},
+      unenforcedLimits: [],
+      listen: [],
+      authentication: [],
+      serviceDirectories: [],
+      policyRules: [],
+      warnings: [],
+    };
+  }
+
+  warn(file: string, element: XmlElement | null, text: string): void {
+    this.#draft.warnings.push(problemAt(file, element, text));
+  }
+
+  finish(path: string, problem: Problem | null): LoadResult {
+    if (problem !== null) return { configuration: null, problem };
+    const { policyRules, ...values } = this.#draft;
+    if (values.listen.length === 0) {
+      const text = "needs one or more <listen> elements with addresses";
+      return { configuration: null, problem: problemAt(path, null, text) };
+    }
+    const { denials, missing } = unenforcedRules(policyRules);
+    for (const { file, element } of denials) {
+      this.warn(file, element, "is not enforced yet: the bus lets pass what this denies");
+    }
+    if (missing.length > 0) {
+      const text = `no <policy> allows ${missing.join(", ")}, which dbus-daemon would refuse and this bus lets pass`;
+      this.warn(path, null, text);
+    }
+    const configuration = { ...values, connectRules: connectRules(policyRules) };
+    return { configuration, problem: null };
+  }
+
+  /** Reads one file, for `includer` if there is one. A missing one is no problem if `mayBeMissing`. */
+  readFile(path: string, mayBeMissing: boolean, includer: Includer | null = null): Problem | null {
+    const refuse = (text: string): Problem =>
+      includer === null
+        ? problemAt(path, null, text)
+        : problemAt(includer.file, includer.element, `${path}: ${text}`);
+    let text: string;
+    let identity: string;
+    try {
+      const descriptor = openSync(path, "r");
+      try {
+        const { dev, ino } = fstatSync(descriptor);
+        identity = `${dev}:${ino}`;
+        const bytes = readFileSync(descriptor);
+        text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+      } finally {
+        closeSync(descriptor);
+      }
+    } catch (error) {
+      if (mayBeMissing && systemErrorCode(error) === "ENOENT") return null;
+      return refuse(`cannot be read: ${describeError(error)}`);
+    }
+    if (this.#open.includes(identity)) return refuse("circular inclusion");
+    this.#open.push(identity);
+    const problem = this.readText(path, text);
+    this.#open.pop();
+    return problem;
+  }
+
+  readText(file: string, text: string): Problem | null {
+    const { root, problem } = parseXml(text);
+    if (problem !== null) {
+      return {
+        file,
+        line: problem.line,
+        element: "",
+        text: `${problem.message} (column ${problem.column})`,
+      };
+    }
+    if (root.name !== "busconfig") return problemAt(file, root, "the root must be <busconfig>");
+    const unexpected = checkShape(file, root, []);
+    if (unexpected !== null) return unexpected;
+    for (const element of root.children) {
+      const stopped = this.#readElement(file, element);
+      if (stopped !== null) return stopped;
+    }
+    return null;
+  }
+
+  #readElement(file: string, element: XmlElement): Problem | null {
+    if (element.name === "policy") return this.#readPolicy(file, element);
+    const isFlag = flagElements.includes(element.name);
+    if (!isFlag && !textElements.includes(element.name)) {
+      return problemAt(file, element, "is not allowed inside <busconfig>");
+    }
+    const unexpected = checkShape(file, element, attributesOf[element.name] ?? []);
+    if (unexpected !== null) return unexpected;
+    if (isFlag) return this.#readFlag(file, element);
+    if (element.text === "") return problemAt(file, element, "must not be empty");
+    return this.#readTextElement(file, element, element.text);
+  }
+
+  #readFlag(file: string, element: XmlElement): Problem | null {
+    const draft = this.#draft;
+    switch (element.name) {
+      case "fork":
+        draft.forks = true;
+        return null;
+      case "keep_umask":
+        draft.keepsUmask = true;
+        return null;
+      case "syslog":
+        draft.usesSyslog = true;
+        return null;
+      case "allow_anonymous":
+        draft.allowsAnonymous = true;
+        return null;
+      case "standard_session_servicedirs":
+        draft.transientServiceDirectory = transientServiceDirectory(this.#environment);
+        if (draft.transientServiceDirectory !== null) {
+          this.#addServiceDirectory(draft.transientServiceDirectory);
+        }
+        sessionServiceDirectories(this.#environment).forEach(this.#addServiceDirectory);
+        return null;
+      case "standard_system_servicedirs":
+        systemServiceDirectories().forEach(this.#addServiceDirectory);
+        return null;
+      case "selinux":
+        return this.#readSelinux(file, element);
+      default:
+        return this.#readAppArmor(file, element);
+    }
+  }
+
+  #readTextElement(file: string, element: XmlElement, text: string): Problem | null {
+    const draft = this.#draft;
+    switch (element.name) {
+      case "type":
+        draft.type = text;
+        return null;
+      case "user":
+        draft.user = text;
+        return null;
+      case "pidfile":
+        draft.pidFile = text;
+        return null;
+      case "listen":
+        draft.listen.push(text);
+        return null;
+      case "auth":
+        draft.authentication.push(text);
+        return null;
+      case "servicedir":
+        this.#addServiceDirectory(fullPath(file, text));
+        return null;
+      case "servicehelper":
+        this.warn(file, element, "is not used: services are not started yet");
+        return null;
+      case "include":
+        return this.#include(file, element, text);
+      case "includedir":
+        return this.#includeDirectory(file, element, fullPath(file, text));
+      default:
+        return this.#readLimit(file, element, text);
+    }
+  }
+
+  readonly #addServiceDirectory = (path: string): void => {
+    const { serviceDirectories } = this.#draft;
+    if (!serviceDirectories.includes(path)) serviceDirectories.push(path);
+  };
+
+  #readLimit(file: string, element: XmlElement, text: string): Problem | null {
+    const name = element.attributes.get("name");
+    if (name === undefined) return problemAt(file, element, 'must have the attribute "name"');
+    const limit = parseLimit(name, text);
+    if (limit.problem !== null) return problemAt(file, element, limit.problem);
+    if (limit.warning !== null) this.warn(file, element, limit.warning);
+    const { limits, unenforcedLimits } = this.#draft;
+    if (limit.key !== null) limits[limit.key] = limit.value;
+    else if (!unenforcedLimits.includes(name)) unenforcedLimits.push(name);
+    return null;
+  }
+
+  #readPolicy(file: string, element: XmlElement): Problem | null {
+    if (element.text.trim() !== "") return problemAt(file, element, "no text is expected inside");
+    const policy = readPolicy(element, file);
+    if ("problem" in policy) return problemAt(file, policy.element, policy.problem);
+    this.#draft.policyRules.push(...policy.rules);
+    for (const warning of policy.warnings) this.warn(file, warning.element, warning.text);
+    return null;
+  }
+
+  #include(file: string, element: XmlElement, text: string): Problem | null {
+    for (const [name, value] of element.attributes) {
+      if (value !== "yes" && value !== "no") {
+        return problemAt(file, element, `${name} must be "yes" or "no"`);
+      }
+    }
+    const isSet = (name: string): boolean => element.attributes.get(name) === "yes";
+    if (isSet("if_selinux_enabled")) {
+      // Its contents only say how SELinux labels names, which this bus does not ask about.
+      if (isSelinuxActive())
+        this.warn(file, element, "left out: names are not labelled for SELinux");
+      return null;
+    }
+    if (isSet("selinux_root_relative")) {
+      return problemAt(file, element, "the root of the SELinux policy is not known");
+    }
+    return this.readFile(fullPath(file, text), isSet("ignore_missing"), { file, element });
+  }
+
+  #includeDirectory(file: string, element: XmlElement, directory: string): Problem | null {
+    let names: string[];
+    try {
+      names = readdirSync(directory);
+    } catch (error) {
+      if (systemErrorCode(error) === "ENOENT") return null;
+      return problemAt(file, element, `${directory} cannot be read: ${describeError(error)}`);
+    }
+    // dbus-daemon takes the order of the directory; a sorted one is the same on every machine.
+    for (const name of names.filter((name) => name.endsWith(".conf")).sort()) {
+      const before = copyOf(this.#draft);
+      const problem = this.readFile(join(directory, name), true, { file, element });
+      if (problem === null) continue;
+      // One bad file of some package must not keep the whole bus from starting: it is left out.
+      this.#draft = before;
+      before.warnings.push({ ...problem, text: `${problem.text}; the whole file is left out` });
+    }
+    return null;
+  }
+
+  #readSelinux(file: string, element: XmlElement): Problem | null {
+    for (const child of element.children) {
+      if (child.name !== "associate") {
+        return problemAt(file, child, "is not allowed inside <selinux>");
+      }
+      const unexpected = checkShape(file, child, ["own", "context"]);
+      if (unexpected !== null) return unexpected;
+      if (child.attributes.size !== 2) {
+        return problemAt(file, child, "must have the attributes own and context");
+      }
+    }
+    if (isSelinuxActive()) this.warn(file, element, "is not obeyed: SELinux is not asked");
+    return null;
+  }
+
+  #readAppArmor(file: string, element: XmlElement): Problem | null {
+    const mode = element.attributes.get("mode") ?? "enabled";
+    if (mode === "required") return problemAt(file, element, "this bus has no AppArmor mediation");
+    if (mode !== "enabled" && mode !== "disabled") {
+      return problemAt(file, element, 'mode must be "required", "enabled" or "disabled"');
+    }
+    if (mode === "enabled" && existsSync("/sys/kernel/security/apparmor/features/dbus")) {
+      this.warn(file, element, "is not obeyed: AppArmor is not asked");
+    }
+    return null;
+  }
+}
+
+function copyOf(draft: Draft): Draft {
+  return {
+    ...draft,
+    limits: { ...draft.limits },
+    unenforcedLimits: [...draft.unenforcedLimits],
+    listen: [...draft.listen],
+    authentication: [...draft.authentication],
+    serviceDirectories: [...draft.serviceDirectories],
+    policyRules: [...draft.policyRules],
+    warnings: [...draft.warnings],
+  };
+}
+
+/** No attributes but these, no elements inside (where none are read) and no text where none is read. */
+function checkShape(
+  file: string,
+  element: XmlElement,
+  attributes: readonly string[],
+): Problem | null {
+  for (const name of element.attributes.keys()) {
+    if (!attributes.includes(name)) {
+      return problemAt(file, element, `the attribute "${name}" is invalid here`);
+    }
+  }
+  const holdsElements = element.name === "busconfig" || element.name === "selinux";
+  const [child] = element.children;
+  if (!holdsElements && child !== undefined) {
+    return problemAt(file, child, "is not allowed in this context");
+  }
+  if (!textElements.includes(element.name) && element.text.trim() !== "") {
+    return problemAt(file, element, "no text is expected inside");
+  }
+  return null;
+}
+
+/** The element as written, shortened: its name and attributes. */
+function problemAt(file: string, element: XmlElement | null, text: string): Problem {
+  if (element === null) return { file, line: 0, element: "", text };
+  const attributes = [...element.attributes].map(([name, value]) => ` ${name}="${value}"`).join("");
+  return { file, line: element.line, element: `<${element.name}${attributes}>`, text };
+}
+
+function fullPath(file: string, path: string): string {
+  return resolve(dirname(file), path);
+}
+
+function isSelinuxActive(): boolean {
+  return existsSync("/sys/fs/selinux/enforce");
+}

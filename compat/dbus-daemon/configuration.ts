@@ -1,0 +1,50 @@
+/** What a bus configuration file says, as values. */
+
+import type { Limits } from "../../bus/index.ts";
+
+/** Something wrong or not obeyed in a configuration; `line` counts from 1 and is 0 when it is the whole file. */
+export interface Problem {
+  readonly file: string;
+  readonly line: number;
+  /** The element as it is written, for example `<deny own="*">`; empty when there is none to name. */
+  readonly element: string;
+  readonly text: string;
+}
+
+/** `file:line: <element>: text`, the form in which every problem is told. */
+export function describeProblem({ file, line, element, text }: Problem): string {
+  const place = line === 0 ? file : `${file}:${line}`;
+  return element === "" ? `${place}: ${text}` : `${place}: ${element}: ${text}`;
+}
+
+/** One `<allow>` or `<deny>` about who may connect. `null` is the wildcard. */
+export interface ConnectRule {
+  readonly allows: boolean;
+  readonly subject: "user" | "group";
+  readonly id: number | null;
+}
+
+/** A configuration with everything included merged in; lists are in the order of the files. */
+export interface Configuration {
+  readonly type: string | null;
+  readonly user: string | null;
+  readonly forks: boolean;
+  readonly keepsUmask: boolean;
+  readonly usesSyslog: boolean;
+  readonly pidFile: string | null;
+  readonly listen: readonly string[];
+  /** SASL mechanisms; empty means every one that the bus has. */
+  readonly authentication: readonly string[];
+  readonly allowsAnonymous: boolean;
+  readonly limits: Partial<Limits>;
+  /** Names of limits that are set and that this bus does not enforce. */
+  readonly unenforcedLimits: readonly string[];
+  /** Absolute or as written relative to the file; without repetitions. */
+  readonly serviceDirectories: readonly string[];
+  /** `$XDG_RUNTIME_DIR/dbus-1/services` if the configuration asks for it; to be created. */
+  readonly transientServiceDirectory: string | null;
+  /** Applied in this order; the last one that fits decides. */
+  readonly connectRules: readonly ConnectRule[];
+  /** What is understood and not obeyed, or looks like a mistake. */
+  readonly warnings: readonly Problem[];
+}
