@@ -22,9 +22,14 @@ export function unmarshal(
   origin = 0,
 ): unknown[] {
   const reader = new Reader(bytes, isLittleEndian, origin);
-  const values = plansOf(signature).map((plan) => plan(reader, 0));
+  const values = readValues(reader, signature);
   reader.assertAtEnd();
   return values;
+}
+
+/** Reads one value for each type of `signature`, inside of `depth` containers. */
+export function readValues(reader: Reader, signature: string, depth = 0): unknown[] {
+  return plansOf(signature).map((plan) => plan(reader, depth));
 }
 
 /** Reads one value of a complete type; `depth` counts the containers around it. */
