@@ -47,10 +47,9 @@ test("a heading longer than its columns widens them", () => {
 
 test("tones colour a cell only where colours are shown, and do not disturb the columns", () => {
   const rows = [[{ text: "a" }, { text: "1", tone: "good" as const }, { text: "2" }]];
-  expect(formatTable(groups, rows, false)).not.toContain("\u001b");
-  const colours = /\u001b\[\d+m/g;
-  expect(formatTable(groups, rows, true)).toMatch(colours);
-  expect(formatTable(groups, rows, true).replaceAll(colours, "")).toBe(
-    formatTable(groups, rows, false),
-  );
+  const plain = formatTable(groups, rows, false);
+  expect(plain).not.toContain("\u001b");
+  const coloured = formatTable(groups, rows, true);
+  expect(coloured).toContain("\u001b[32m  1\u001b[0m");
+  expect(coloured.replace("\u001b[32m", "").replace("\u001b[0m", "")).toBe(plain);
 });
