@@ -15,7 +15,7 @@ export interface BusOptions {
   /** SASL mechanisms that are accepted; only EXTERNAL is implemented, and the default. */
   readonly authentication?: readonly string[];
   /** May a process of this user connect? Default: the user that runs the bus, and root. */
-  readonly mayConnect?: (userId: number, groups: readonly number[] | null) => boolean;
+  readonly mayConnect?: (userId: number) => boolean;
   /** Names that could be started, for ListActivatableNames. Default: none. */
   readonly activatableNames?: () => readonly string[];
   /** Called by ReloadConfig; returns an error text, or null. Default: nothing to reload. */

@@ -61,7 +61,7 @@ export interface RoutingCounters {
 }
 
 export class Router {
-  readonly sequence: Sequence = new Sequence();
+  readonly sequence: Sequence;
   readonly replies: ReplyTable = new ReplyTable();
   readonly pending: PendingMessages = new PendingMessages();
   readonly counters: RoutingCounters = {
@@ -95,7 +95,9 @@ export class Router {
     gateway: Gateway,
     limits: RoutingLimits,
     meaning: Meaning,
+    lastSequence = 0,
   ) {
+    this.sequence = new Sequence(lastSequence);
     this.#strings = strings;
     this.#stage = stage;
     this.#directory = directory;
@@ -166,10 +168,16 @@ export class Router {
   }
 
   /** Sends a message that the bus made, `byteLength` bytes at `offset`, to one endpoint. */
-  sendFromDriver(receiver: Endpoint, memory: Memory, offset: number, byteLength: number): void {
+  sendFromDriver(
+    receiver: Endpoint,
+    memory: Memory,
+    offset: number,
+    byteLength: number,
+    descriptors: number,
+  ): void {
     if (receiver.connection.isClosed) return;
     this.sequence.next();
-    this.#stage.message(this.sequence.last, memory, offset, byteLength, 0, 0, memory, 0, 0, 0);
+    this.#stage.message(this.sequence.last, memory, offset, byteLength, 0, 0, memory, 0, 0, descriptors);
     if (this.#isFull(receiver)) {
       this.#doom(receiver, "it does not read its replies");
       this.#disconnectDoomed();

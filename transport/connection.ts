@@ -15,8 +15,10 @@ export interface ConnectionOwner {
   authenticated(connection: Connection): void;
   /** A whole message lies at `offset`; it is gone when this returns. */
   message(connection: Connection, memory: Memory, offset: number, byteLength: number): void;
-  /** The connection is no more. Called once, whoever ended it. */
-  closed(connection: Connection, reason: string): void;
+  /**
+   * The connection is no more. Called once, whoever ended it; `isHangUp` if the peer simply left.
+   */
+  closed(connection: Connection, reason: string, isHangUp: boolean): void;
   /** All input of this turn has been routed. */
   turnEnded(): void;
 }
@@ -43,7 +45,8 @@ export interface NativeLink {
   unsentFrom(slot: number): number;
   setReading(slot: number, isReading: boolean): void;
   close(slot: number): void;
-  waitingDescriptors(slot: number): number;
+  /** Everything the kernel tells about the peer; the caller owns the process descriptor in it. */
+  credentials(slot: number): Credentials;
 }
 
 /** How strict the handshake and the framing are. */
@@ -164,6 +167,14 @@ export class Connection {
     return this.outlet === null ? 0 : this.outlet.unsentFrom;
   }
 
+  /**
+   * Everything the kernel tells about the peer, asked for when it is needed: `credentials` has only
+   * the ids. The caller owns the process descriptor in it.
+   */
+  readCredentials(): Credentials {
+    return this.link === null ? this.credentials : this.link.credentials(this.slot);
+  }
+
   /** Leaves further input where it is until `resume`. */
   pause(): void {
     this.isPaused = true;
@@ -182,16 +193,20 @@ export class Connection {
 
   /** Ends the connection; what is staged for it is still tried once. */
   close(reason: string): void {
+    this.#end(reason, false);
+  }
+
+  /** The transport says that the other side is gone. */
+  hungUp(): void {
+    this.#end("the peer closed the connection", true);
+  }
+
+  #end(reason: string, isHangUp: boolean): void {
     if (this.isClosed) return;
     this.isClosed = true;
     if (this.link !== null) this.link.close(this.slot);
     else this.outlet?.close();
-    this.#owner.closed(this, reason);
-  }
-
-  /** The transport says that the other side is gone. */
-  ended(reason: string): void {
-    this.close(reason);
+    this.#owner.closed(this, reason, isHangUp);
   }
 
   /** The handshake as a plain record, or null when it is over. */

@@ -106,7 +106,7 @@ export class MemoryTransport implements Outlet {
     queueMicrotask(() => {
       if (this.#isOver) return;
       this.#isOver = true;
-      this.#connection.ended("the peer closed the connection");
+      this.#connection.hungUp();
       this.#owner.turnEnded();
       this.#stage.flush();
     });

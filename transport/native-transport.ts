@@ -1,12 +1,13 @@
 /** Hot path: all sockets of a bus through the addon: one callback per wake-up, one batch each way. */
 
+import { constants } from "node:os";
 import { getSystemErrorName } from "node:util";
-import { type Addon, type Poller, RecordKind } from "../native/binding.ts";
+import { type Addon, CloseReason, type Poller, RECORD_WORDS, RecordKind } from "../native/binding.ts";
 import { Memory, SLACK_BYTES } from "../wire/memory.ts";
 import type { Connection, ConnectionOwner, NativeLink } from "./connection.ts";
+import { type Credentials, credentialsOf } from "./credentials.ts";
 import { RECEIVE_BYTES, type Stage } from "./stage.ts";
 
-const RECORD_WORDS = 8;
 const RECORD_CAPACITY = 512;
 /** Bytes read from one connection in one turn: no flooder owns a turn. */
 const READ_BYTES = 65536;
@@ -27,11 +28,17 @@ const {
   SegmentReleased: SEGMENT_RELEASED,
   SendFailed: SEND_FAILED,
 } = RecordKind;
+const {
+  EndOfStream: END_OF_STREAM,
+  TooManyDescriptors: TOO_MANY_DESCRIPTORS,
+  DescriptorsLost: DESCRIPTORS_LOST,
+} = CloseReason;
+const { EPIPE: BROKEN_PIPE, ECONNRESET: CONNECTION_RESET } = constants.errno;
 
 /** What the owner of the listeners decides. */
 export interface Acceptor {
   /** A socket was accepted; null refuses it. */
-  accepted(slot: number, listener: number, processId: number, userId: number): Connection | null;
+  accepted(slot: number, listener: number, credentials: Credentials): Connection | null;
   /** No more sockets can be accepted for now. */
   acceptFailed(listener: number, errorName: string): void;
 }
@@ -44,13 +51,13 @@ interface Arrival {
 
 export class NativeTransport implements NativeLink {
   readonly poller: Poller;
+  readonly #addon: Addon;
   readonly #stage: Stage;
   readonly #owner: ConnectionOwner;
   readonly #acceptor: Acceptor;
   readonly #records: Int32Array;
   readonly #unsentBytes: Float64Array;
   readonly #unsentFrom: Float64Array;
-  readonly #descriptorCounts: Int32Array;
   readonly #connections: (Connection | null)[] = [];
   readonly #arrivals: Map<number, Arrival> = new Map();
   readonly #segments: (Memory | null)[] = [];
@@ -58,13 +65,13 @@ export class NativeTransport implements NativeLink {
   readonly #spare: Map<number, Memory[]> = new Map();
 
   constructor(addon: Addon, stage: Stage, owner: ConnectionOwner, acceptor: Acceptor, maxQueuedDescriptors: number) {
+    this.#addon = addon;
     this.#stage = stage;
     this.#owner = owner;
     this.#acceptor = acceptor;
     this.#records = new Int32Array(RECORD_WORDS * RECORD_CAPACITY);
     this.#unsentBytes = new Float64Array(stage.maxConnections);
     this.#unsentFrom = new Float64Array(stage.maxConnections);
-    this.#descriptorCounts = new Int32Array(stage.maxConnections);
     this.poller = addon.createPoller({
       arena: stage.arena.buffer,
       receiveOffset: 0,
@@ -74,7 +81,7 @@ export class NativeTransport implements NativeLink {
       maxSlots: stage.maxConnections,
       unsentBytes: this.#unsentBytes,
       unsentFrom: this.#unsentFrom,
-      descriptorCounts: this.#descriptorCounts,
+      descriptorCounts: new Int32Array(stage.maxConnections),
       readLimit: READ_BYTES,
       copyLimit: COPY_BYTES,
       maxQueuedDescriptors,
@@ -110,8 +117,8 @@ export class NativeTransport implements NativeLink {
     return this.#unsentFrom[slot] as number; // slots are below maxSlots
   }
 
-  waitingDescriptors(slot: number): number {
-    return this.#descriptorCounts[slot] as number; // slots are below maxSlots
+  credentials(slot: number): Credentials {
+    return credentialsOf(this.poller.credentials(slot), this.#addon);
   }
 
   setReading(slot: number, isReading: boolean): void {
@@ -120,11 +127,7 @@ export class NativeTransport implements NativeLink {
 
   close(slot: number): void {
     this.#connections[slot] = null;
-    const arrival = this.#arrivals.get(slot);
-    if (arrival !== undefined) {
-      this.#arrivals.delete(slot);
-      // The addon drops its reference when it closes the socket, and says so in a record.
-    }
+    this.#arrivals.delete(slot);
     this.poller.close(slot);
   }
 
@@ -145,10 +148,10 @@ export class NativeTransport implements NativeLink {
           this.#accepted(at, slot);
           break;
         case CLOSED:
-          this.#connections[slot]?.ended(closeReason(records[at + 6] as number)); // as above
+          this.#closed(slot, records[at + 6] as number); // as above
           break;
         case SEND_FAILED:
-          this.#connections[slot]?.ended(`cannot send: ${errorName(records[at + 6] as number)}`); // as above
+          this.#sendFailed(slot, records[at + 6] as number); // as above
           break;
         case ACCEPT_FAILED:
           this.#acceptor.acceptFailed(records[at + 2] as number, errorName(records[at + 6] as number)); // as above
@@ -204,15 +207,33 @@ export class NativeTransport implements NativeLink {
     connection.input(arrival.memory, 0, have);
   }
 
+  #closed(slot: number, code: number): void {
+    const connection = this.#connections[slot] ?? null;
+    if (connection === null) return;
+    if (code === END_OF_STREAM || code === CONNECTION_RESET) connection.hungUp();
+    else if (code === TOO_MANY_DESCRIPTORS) connection.close("it sent more descriptors than may wait");
+    else if (code === DESCRIPTORS_LOST) {
+      connection.close("its descriptors could not be received: this process has too many open");
+    } else connection.close(`cannot receive: ${errorName(code)}`);
+  }
+
+  /** A peer that is gone is noticed by its end of stream, after what it sent before has been routed. */
+  #sendFailed(slot: number, code: number): void {
+    if (code === BROKEN_PIPE || code === CONNECTION_RESET) return;
+    this.#connections[slot]?.close(`cannot send: ${errorName(code)}`);
+  }
+
   #accepted(at: number, slot: number): void {
     const records = this.#records;
     const listener = records[at + 2] as number; // the addon wrote this record
-    const connection = this.#acceptor.accepted(
-      slot,
-      listener,
-      records[at + 3] as number, // as above
-      records[at + 4] as number, // as above
-    );
+    const connection = this.#acceptor.accepted(slot, listener, {
+      processId: records[at + 3] as number, // as above
+      userId: (records[at + 4] as number) >>> 0, // as above
+      groupId: (records[at + 5] as number) >>> 0, // as above
+      groups: null,
+      securityLabel: null,
+      processDescriptor: null,
+    });
     if (connection === null) {
       this.poller.close(slot);
       return;
@@ -245,11 +266,6 @@ export class NativeTransport implements NativeLink {
     }
     this.poller.removeSegment(segment);
   }
-}
-
-function closeReason(code: number): string {
-  if (code === 0) return "the peer closed the connection";
-  return `cannot receive: ${errorName(code)}`;
 }
 
 function errorName(code: number): string {

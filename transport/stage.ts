@@ -78,7 +78,7 @@ export class Stage {
   }
 
   /** The most that one message may take of the scratch area. */
-  static readonly SCRATCH_MESSAGE_BYTES: number = SCRATCH_BYTES;
+  readonly scratchMessageBytes: number = SCRATCH_BYTES / 2;
 
   /** Eight-byte-aligned room in the arena for a message that the bus makes; flushes if it is used up. */
   scratch(byteLength: number): number {
@@ -166,6 +166,25 @@ export class Stage {
     words[at + 9] = this.#tailLength;
     words[at + 10] = this.#descriptors;
     this.#words = at + OPERATION_WORDS;
+  }
+
+  /** A set of the `count` oldest descriptors that came over `connection`, for this turn; negative if too few. */
+  takeDescriptors(connection: Connection, count: number): number {
+    return this.#poller === null ? -1 : this.#poller.takeDescriptors(connection.slot, count);
+  }
+
+  /** A set of descriptors that the caller gives away, for this turn. */
+  putDescriptors(descriptors: readonly number[]): number {
+    return this.#poller === null ? -1 : this.#poller.putDescriptors(descriptors);
+  }
+
+  /** Keeps a set beyond the turn, until `releaseDescriptors`. */
+  retainDescriptors(set: number): void {
+    this.#poller?.retainDescriptors(set);
+  }
+
+  releaseDescriptors(set: number): void {
+    this.#poller?.releaseDescriptors(set);
   }
 
   /** Sends what is staged now; in the middle of a turn only when room runs out. */

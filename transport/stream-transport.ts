@@ -88,6 +88,6 @@ export function attachStream(
   });
   // Paused in the middle of a chunk: what was kept goes first.
   socket.on("resume", deliver);
-  socket.on("error", (error) => connection.ended(error.message));
-  socket.on("close", () => connection.ended("the peer closed the connection"));
+  socket.on("error", (error) => connection.close(`cannot receive or send: ${error.message}`));
+  socket.on("close", () => connection.hungUp());
 }

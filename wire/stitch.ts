@@ -64,7 +64,7 @@ export function rewriteHeader(header: Header, target: Memory, at: number): numbe
   const { memory, offset, isLittleEndian } = header;
   // The serial is in front of the array, so that alignment counts from a multiple of eight.
   const fieldsEnd = FIXED_HEADER_BYTES + header.fieldsLength;
-  if (validator.validate(memory, offset + 8, fieldsEnd - 8, "ua(yv)", isLittleEndian, 0) !== 0) {
+  if (validator.validate(memory, offset + 8, fieldsEnd - 8, "ua(yv)", isLittleEndian) !== 0) {
     return HeaderViolation.Field;
   }
   for (let i = fieldsEnd; i < header.headerLength; i++) {

@@ -87,6 +87,8 @@ export class BodyValidator {
   #isLittleEndian = true;
   /** Where the body ends. */
   #end = 0;
+  /** How far the body is from a multiple of eight. */
+  #shift = 0;
   /** The signature in force: the body's own, or inside a variant the bytes that spell the variant's. */
   #codes: Uint8Array = new Uint8Array(0);
   #spans: Uint8Array = new Uint8Array(0);
@@ -97,7 +99,7 @@ export class BodyValidator {
 
   /**
    * Returns 0 if the `byteLength` bytes at `offset` are the marshalled arguments of `signature`, else
-   * a `BodyViolation`. The offset is a multiple of eight, so that alignment counts from it.
+   * a `BodyViolation`. Alignment counts from `offset`, which may be any.
    * Throws a `TypeError` if the signature is not one: it came with a header and was checked there.
    */
   validate(
@@ -112,6 +114,7 @@ export class BodyValidator {
     this.#view = memory.view;
     this.#isLittleEndian = isLittleEndian;
     this.#end = offset + byteLength;
+    this.#shift = offset & 7;
     this.#codes = program.codes;
     this.#spans = program.spans;
     this.#spanShift = 0;
@@ -187,10 +190,11 @@ export class BodyValidator {
     return at;
   }
 
-  /** Checks the zero bytes up to the next multiple of `mask + 1`. */
+  /** Checks the zero bytes up to the next multiple of `mask + 1`, counted from the body. */
   #padding(start: number, mask: number): number {
+    const shift = this.#shift;
     let at = start;
-    while ((at & mask) !== 0) {
+    while (((at - shift) & mask) !== 0) {
       if (this.#bytes[at] !== 0) return this.#violation(BodyViolation.Padding, at);
       at++;
     }

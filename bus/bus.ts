@@ -1,0 +1,380 @@
+/** A message bus: its connections, its names and its driver put together around one router. */
+
+import { SubscriptionIndex } from "../matchrules/subscription-index.ts";
+import { Directory } from "../routing/directory.ts";
+import { Endpoint } from "../routing/endpoint.ts";
+import { nowhere } from "../routing/gateway.ts";
+import type { NameAuthority } from "../routing/name-authority.ts";
+import type { Undelivered } from "../routing/outcome.ts";
+import { type Meaning, Router, type RoutingCounters } from "../routing/router.ts";
+import {
+  Connection,
+  type ConnectionOptions,
+  type ConnectionOwner,
+  type NativeLink,
+} from "../transport/connection.ts";
+import type { Credentials } from "../transport/credentials.ts";
+import { newGuid } from "../transport/guid.ts";
+import { type MemoryEnd, type MemorySnapshot, MemoryTransport } from "../transport/memory-transport.ts";
+import { Stage } from "../transport/stage.ts";
+import type { Header } from "../wire/header.ts";
+import { Strings } from "../wire/intern.ts";
+import type { Memory } from "../wire/memory.ts";
+import { DRIVER_NAME } from "../wire/protocol.ts";
+import { writeSenderField } from "../wire/stitch.ts";
+import type { DriverContext } from "./driver/call.ts";
+import { Driver } from "./driver/driver.ts";
+import { Outgoing } from "./driver/outgoing.ts";
+import { Handshakes } from "./handshakes.ts";
+import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
+import { type Log, silent } from "./log.ts";
+import { NameRegistry } from "./names.ts";
+import type { BusOptions } from "./options.ts";
+import { type BusSnapshot, restoreBus, snapshotBus } from "./snapshot.ts";
+
+/** The most connections that a bus can have at all; limits are usually lower. */
+const MAX_CONNECTIONS = 65536;
+
+/** A new bus that only its own process can reach, by `connect`. */
+export function createBus(options: BusOptions = {}): Bus {
+  return new Bus(options, null);
+}
+
+export class Bus {
+  readonly guid: string;
+  readonly limits: Limits;
+  readonly strings: Strings = new Strings();
+  readonly stage: Stage = new Stage(MAX_CONNECTIONS);
+  readonly directory: Directory;
+  readonly subscriptions: SubscriptionIndex;
+  readonly names: NameRegistry;
+  readonly router: Router;
+  readonly log: Log;
+  readonly #driver: Driver;
+  readonly #driverId: number;
+  readonly #outgoing: Outgoing;
+  readonly #owner: ConnectionOwner;
+  readonly #connectionOptions: ConnectionOptions;
+  readonly #mayConnect: (userId: number) => boolean;
+  readonly #handshakes: Handshakes;
+  readonly #memoryTransports: Map<Endpoint, MemoryTransport> = new Map();
+  readonly #connectionsOfUser: Map<number, number> = new Map();
+  #connectionCount = 0;
+  #freeIndexes: number[] = [];
+  /** Indexes given up in this turn and the last: messages that are staged still refer to them. */
+  #retired: number[] = [];
+  #retiredBefore: number[] = [];
+  #nextIndex = 0;
+
+  /** Use `createBus` or `startBus`. */
+  constructor(options: BusOptions, record: BusSnapshot | null) {
+    this.guid = record?.guid ?? options.guid ?? newGuid();
+    this.limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.log = options.log ?? silent;
+    this.#mayConnect = options.mayConnect ?? isSameUserOrRoot;
+    this.directory = new Directory(this.strings);
+    this.subscriptions = new SubscriptionIndex(this.strings);
+    this.names = new NameRegistry(record?.uniqueNameCount ?? 0);
+    this.#driverId = this.strings.hold(DRIVER_NAME);
+    this.router = new Router(
+      this.strings,
+      this.stage,
+      this.directory,
+      this.subscriptions,
+      options.gateway ?? nowhere,
+      {
+        maxOutgoingBytes: this.limits.maxOutgoingBytes,
+        maxPendingBytes: this.limits.maxIncomingBytes,
+        maxRepliesPerConnection: this.limits.maxRepliesPerConnection,
+        maxMessageUnixFds: this.limits.maxMessageUnixFds,
+      },
+      this.#meaning(),
+      record?.sequence ?? 0,
+    );
+    this.#outgoing = new Outgoing(this.strings, this.stage, this.router);
+    this.#driver = new Driver(this.strings, this.#driverContext(options));
+    this.#owner = this.#connectionOwner();
+    this.#connectionOptions = {
+      guid: this.guid,
+      mechanisms: options.authentication ?? ["EXTERNAL"],
+      maxMessageBytes: this.limits.maxMessageSize,
+    };
+    this.#handshakes = new Handshakes(this.limits.authTimeoutMs, (connection) =>
+      connection.close(`it did not finish the handshake within ${this.limits.authTimeoutMs} ms`),
+    );
+  }
+
+  /** A connection inside this process, before its handshake, with this process's own credentials. */
+  connect(): MemoryEnd {
+    return this.#connectMemory(null);
+  }
+
+  /** Counters since the bus began. */
+  get counters(): Readonly<RoutingCounters> {
+    return this.router.counters;
+  }
+
+  /** How many peers are connected, registered or not. */
+  get connectionCount(): number {
+    return this.#connectionCount;
+  }
+
+  /**
+   * Everything that a bus whose peers are all in this process needs to go on elsewhere: peers with
+   * partial input, unsent output and serials, names and queues, rules, calls waiting for replies.
+   */
+  snapshot(): BusSnapshot {
+    return snapshotBus(this, (endpoint) => this.#memoryTransports.get(endpoint) ?? null);
+  }
+
+  /** Goes on where a snapshot was taken: a new bus, and the peers' new ends by their unique names. */
+  static restore(
+    record: BusSnapshot,
+    options: BusOptions = {},
+  ): { bus: Bus; ends: ReadonlyMap<string, MemoryEnd> } {
+    const bus = new Bus(options, record);
+    const ends = restoreBus(bus, record, (peer, credentials, state) => {
+      const end = bus.#connectMemory({ index: peer.index, credentials, state });
+      const endpoint = bus.directory.at(peer.index);
+      if (endpoint === null) throw new Error(`peer ${peer.index} was not restored`);
+      if (peer.uniqueName !== "") bus.#register(endpoint, peer.uniqueName);
+      return { end, endpoint };
+    });
+    return { bus, ends };
+  }
+
+  /** What transports report to. */
+  get owner(): ConnectionOwner {
+    return this.#owner;
+  }
+
+  /**
+   * Admits a connection that a listener accepted, or says in the log why not and returns null.
+   * `slot` and `link` are the addon's; a stream has neither, and gets its outlet afterwards.
+   */
+  admit(credentials: Credentials, slot: number, link: NativeLink | null, origin: string): Connection | null {
+    const refusal = this.#refusal(credentials);
+    if (refusal !== null) {
+      this.log({
+        level: "warning",
+        text: `connection refused: ${refusal}`,
+        fields: { pid: credentials.processId ?? -1, uid: credentials.userId ?? -1, listener: origin },
+      });
+      return null;
+    }
+    return this.#enter(this.#takeIndex(), credentials, slot, link, origin);
+  }
+
+  /** Disconnects everybody. */
+  close(): void {
+    for (const endpoint of [...this.directory.endpoints()]) {
+      endpoint.connection.close("the bus is shutting down");
+    }
+    this.#handshakes.stop();
+    this.stage.flush();
+  }
+
+  #refusal(credentials: Credentials): string | null {
+    const { maxCompletedConnections, maxIncompleteConnections, maxConnectionsPerUser } = this.limits;
+    if (this.#connectionCount >= Math.min(maxCompletedConnections, MAX_CONNECTIONS - 1)) {
+      return `${this.#connectionCount} are connected (max_completed_connections=${maxCompletedConnections})`;
+    }
+    if (this.#handshakes.size >= maxIncompleteConnections) {
+      return `${this.#handshakes.size} are in the handshake (max_incomplete_connections=${maxIncompleteConnections})`;
+    }
+    const userId = credentials.userId ?? -1;
+    if ((this.#connectionsOfUser.get(userId) ?? 0) >= maxConnectionsPerUser) {
+      return `user ${userId} has as many as one user may (max_connections_per_user=${maxConnectionsPerUser})`;
+    }
+    return null;
+  }
+
+  #takeIndex(): number {
+    return this.#freeIndexes.pop() ?? this.#nextIndex++;
+  }
+
+  #enter(
+    index: number,
+    credentials: Credentials,
+    slot: number,
+    link: NativeLink | null,
+    origin: string,
+  ): Connection {
+    const connection = new Connection(
+      index,
+      credentials,
+      slot,
+      link,
+      origin,
+      this.#owner,
+      this.#connectionOptions,
+    );
+    this.directory.enter(new Endpoint(connection));
+    this.#connectionCount++;
+    const userId = credentials.userId ?? -1;
+    this.#connectionsOfUser.set(userId, (this.#connectionsOfUser.get(userId) ?? 0) + 1);
+    this.#handshakes.begin(connection);
+    return connection;
+  }
+
+  #connectMemory(
+    restored: { index: number; credentials: Credentials; state: MemorySnapshot } | null,
+  ): MemoryEnd {
+    const credentials = restored?.credentials ?? ownCredentials();
+    const index = restored?.index ?? this.#takeIndex();
+    this.#nextIndex = Math.max(this.#nextIndex, index + 1);
+    const connection = this.#enter(index, credentials, -1, null, "in process");
+    const state = restored?.state ?? null;
+    const transport = new MemoryTransport(connection, this.stage, this.#owner, state);
+    const endpoint = this.directory.at(index);
+    if (endpoint !== null) this.#memoryTransports.set(endpoint, transport);
+    return transport.end;
+  }
+
+  #connectionOwner(): ConnectionOwner {
+    return {
+      authenticated: (connection) => {
+        const { userId } = connection.credentials;
+        if (userId !== null && this.#mayConnect(userId)) return;
+        connection.close(`user ${userId ?? "unknown"} may not connect to this bus`);
+      },
+      message: (connection, memory, offset, byteLength) => {
+        const sender = this.directory.at(connection.index);
+        if (sender !== null) this.router.route(sender, memory, offset, byteLength);
+      },
+      closed: (connection, reason, isHangUp) => this.#closed(connection, reason, isHangUp),
+      turnEnded: () => {
+        this.router.endTurn();
+        if (this.#retiredBefore.length > 0) this.#freeIndexes.push(...this.#retiredBefore);
+        this.#retiredBefore = this.#retired;
+        if (this.#retired.length > 0) this.#retired = [];
+      },
+    };
+  }
+
+  #meaning(): Meaning {
+    return {
+      driverId: this.#driverId,
+      unregistered: (sender, header) => this.#unregistered(sender, header),
+      toDriver: (sender, header) => this.#driver.receive(sender, header),
+      toNobody: (sender, header) => this.#driver.receiveLocal(sender, header),
+      undelivered: (sender, header, why) => this.#undelivered(sender, header, why),
+      disconnect: (receiver, reason) => receiver.connection.close(reason),
+    };
+  }
+
+  #driverContext(options: BusOptions): DriverContext {
+    const authority: NameAuthority = options.nameAuthority?.(this.names) ?? this.names;
+    return {
+      guid: this.guid,
+      limits: this.limits,
+      directory: this.directory,
+      names: this.names,
+      authority,
+      subscriptions: this.subscriptions,
+      outgoing: this.#outgoing,
+      activatableNames: options.activatableNames ?? (() => []),
+      reload: options.reload ?? (() => null),
+      register: (endpoint, uniqueName) => {
+        this.#register(endpoint, uniqueName);
+        this.#handshakes.end(endpoint.connection);
+      },
+      ownerChanged: (name, oldOwner, newOwner) => this.#ownerChanged(name, oldOwner, newOwner),
+    };
+  }
+
+  #unregistered(sender: Endpoint, header: Header): void {
+    const isForDriver = header.destination === this.#driverId;
+    if (this.#driver.receiveUnregistered(sender, header, isForDriver)) return;
+    sender.connection.close("it sent a message before Hello");
+  }
+
+  #undelivered(sender: Endpoint, header: Header, why: Undelivered): void {
+    const receiver = this.directory.find(header.destination);
+    this.#driver.undelivered(sender, header, why, receiver);
+  }
+
+  #register(endpoint: Endpoint, uniqueName: string): void {
+    const { stage } = this;
+    endpoint.uniqueName = uniqueName;
+    endpoint.uniqueId = this.directory.assign(uniqueName, endpoint);
+    for (const isLittleEndian of [true, false]) {
+      const offset = stage.senderOffset(endpoint.index, isLittleEndian);
+      endpoint.senderFieldLength = writeSenderField(stage.arena, offset, uniqueName, isLittleEndian);
+    }
+  }
+
+  #ownerChanged(name: string, oldOwner: Endpoint | null, newOwner: Endpoint | null): void {
+    const isUnique = name.startsWith(":");
+    if (oldOwner !== null) {
+      this.directory.withdraw(name, oldOwner);
+      if (!oldOwner.connection.isClosed) this.#outgoing.signal(oldOwner, "NameLost", "s", [name]);
+    }
+    if (newOwner !== null && !isUnique) this.directory.assign(name, newOwner);
+    const oldName = oldOwner?.uniqueName ?? "";
+    const newName = newOwner?.uniqueName ?? "";
+    if (this.subscriptions.ruleCount > 0) {
+      this.#outgoing.broadcast("NameOwnerChanged", "sss", [name, oldName, newName]);
+    }
+    if (newOwner !== null && !newOwner.connection.isClosed) {
+      this.#outgoing.signal(newOwner, "NameAcquired", "s", [name]);
+    }
+  }
+
+  #closed(connection: Connection, reason: string, isHangUp: boolean): void {
+    const endpoint = this.directory.at(connection.index);
+    if (endpoint === null) return;
+    if (!isHangUp) {
+      this.log({
+        level: "warning",
+        text: `disconnected ${endpoint.description}: ${reason}`,
+        fields: {
+          peer: endpoint.uniqueName,
+          pid: connection.credentials.processId ?? -1,
+          uid: connection.credentials.userId ?? -1,
+        },
+      });
+    }
+    this.#handshakes.end(connection);
+    this.#memoryTransports.delete(endpoint);
+    this.subscriptions.removeSubscriber(endpoint.index);
+    for (const change of this.names.releaseAll(endpoint)) {
+      this.#ownerChanged(change.name, change.oldOwner, change.newOwner);
+    }
+    if (endpoint.isRegistered) this.#ownerChanged(endpoint.uniqueName, endpoint, null);
+    for (const pending of this.router.replies.takeCallee(endpoint.index)) {
+      const caller = this.directory.at(pending.caller);
+      if (caller === null || caller.connection.isClosed) continue;
+      this.#outgoing.error(
+        caller,
+        pending.serial,
+        "org.freedesktop.DBus.Error.NoReply",
+        "Message recipient disconnected from message bus without replying",
+      );
+    }
+    this.router.forget(endpoint);
+    this.directory.leave(endpoint);
+    this.#connectionCount--;
+    const userId = connection.credentials.userId ?? -1;
+    const left = (this.#connectionsOfUser.get(userId) ?? 1) - 1;
+    if (left > 0) this.#connectionsOfUser.set(userId, left);
+    else this.#connectionsOfUser.delete(userId);
+    this.#retired.push(endpoint.index);
+  }
+}
+
+function isSameUserOrRoot(userId: number): boolean {
+  return userId === 0 || userId === process.geteuid?.();
+}
+
+/** In-process peers are this process. */
+function ownCredentials(): Credentials {
+  return {
+    processId: process.pid,
+    userId: process.geteuid?.() ?? null,
+    groupId: process.getegid?.() ?? null,
+    groups: process.getgroups?.() ?? null,
+    securityLabel: null,
+    processDescriptor: null,
+  };
+}

@@ -1,0 +1,70 @@
+/** What a method of the driver is called with, and what it may answer. */
+
+import type { SubscriptionIndex } from "../../matchrules/subscription-index.ts";
+import type { Directory } from "../../routing/directory.ts";
+import type { Endpoint } from "../../routing/endpoint.ts";
+import type { NameAuthority } from "../../routing/name-authority.ts";
+import type { Limits } from "../limits.ts";
+import type { NameRegistry } from "../names.ts";
+import type { Outgoing } from "./outgoing.ts";
+
+/** Everything that the driver's methods work on. */
+export interface DriverContext {
+  readonly guid: string;
+  readonly limits: Limits;
+  readonly directory: Directory;
+  readonly names: NameRegistry;
+  readonly authority: NameAuthority;
+  readonly subscriptions: SubscriptionIndex;
+  readonly outgoing: Outgoing;
+  activatableNames(): readonly string[];
+  reload(): string | null;
+  /** Makes `endpoint` known under its unique name. */
+  register(endpoint: Endpoint, uniqueName: string): void;
+  /** Applies a change of owner to the directory and announces it. */
+  ownerChanged(name: string, oldOwner: Endpoint | null, newOwner: Endpoint | null): void;
+}
+
+/** One call of a method of the driver. */
+export interface Call {
+  readonly sender: Endpoint;
+  readonly serial: number;
+  readonly wantsReply: boolean;
+  readonly path: string;
+  readonly member: string;
+  /** As the method's signature says; the dispatcher has checked it. */
+  readonly values: readonly unknown[];
+}
+
+/** An error by its D-Bus name without `org.freedesktop.DBus.Error.`. */
+export interface DriverError {
+  readonly error: string;
+  readonly text: string;
+}
+
+/** `null`: the method answers for itself, now or later. */
+export type Answer = readonly unknown[] | DriverError | null;
+
+export function driverError(error: string, text: string): DriverError {
+  return { error, text };
+}
+
+/** A method of an interface of the driver. */
+export interface DriverMethod {
+  readonly interface: string;
+  readonly member: string;
+  readonly input: string;
+  readonly output: string;
+  /** dbus-daemon answers most calls at any object path; those of newer interfaces only at its own. */
+  readonly anyPath: boolean;
+  run(call: Call, context: DriverContext): Answer;
+}
+
+/** Arguments whose types the dispatcher has checked against the method's signature. */
+export function text(call: Call, index: number): string {
+  return call.values[index] as string; // the signature has an `s` there
+}
+
+export function number(call: Call, index: number): number {
+  return call.values[index] as number; // the signature has a `u` there
+}

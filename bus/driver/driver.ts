@@ -1,0 +1,213 @@
+/** The bus's own object `org.freedesktop.DBus`: which method a call means, and what it is answered. */
+
+import type { Endpoint } from "../../routing/endpoint.ts";
+import { Undelivered } from "../../routing/outcome.ts";
+import type { Header } from "../../wire/header.ts";
+import type { Strings } from "../../wire/intern.ts";
+import { DRIVER_PATH, MessageFlag, MessageType } from "../../wire/protocol.ts";
+import { unmarshal } from "../../wire/unmarshal.ts";
+import {
+  type Answer,
+  type Call,
+  type DriverContext,
+  type DriverError,
+  type DriverMethod,
+  driverError,
+} from "./call.ts";
+import { credentialMethods } from "./credential-methods.ts";
+import { EMPTY_INTROSPECTION } from "./introspection.ts";
+import { matchMethods } from "./match-methods.ts";
+import { nameMethods, notProvided } from "./name-methods.ts";
+import { machineId, objectMethods } from "./object-methods.ts";
+
+const METHODS: readonly DriverMethod[] = [
+  ...nameMethods,
+  ...matchMethods,
+  ...credentialMethods,
+  ...objectMethods,
+];
+const METHODS_BY_MEMBER: ReadonlyMap<string, readonly DriverMethod[]> = byMember(METHODS);
+const INTERFACES_ANYWHERE: ReadonlySet<string> = new Set(
+  METHODS.filter((method) => method.anyPath).map((method) => method.interface),
+);
+const INTERFACES_HERE: ReadonlySet<string> = new Set(METHODS.map((method) => method.interface));
+
+const ERROR_PREFIX = "org.freedesktop.DBus.Error.";
+const NO_REPLY_EXPECTED = MessageFlag.NoReplyExpected;
+const NO_AUTO_START = MessageFlag.NoAutoStart;
+
+export class Driver {
+  readonly #strings: Strings;
+  readonly #context: DriverContext;
+
+  constructor(strings: Strings, context: DriverContext) {
+    this.#strings = strings;
+    this.#context = context;
+  }
+
+  /** A message to org.freedesktop.DBus. What is not a call is accepted and means nothing. */
+  receive(sender: Endpoint, header: Header): void {
+    if (header.type !== MessageType.MethodCall) return;
+    const call = this.#callOf(sender, header);
+    const method = this.#find(header, call.path);
+    if ("error" in method) {
+      this.#answer(call, "", method);
+      return;
+    }
+    const signature = this.#strings.textOf(header.signature);
+    if (signature !== method.input) {
+      const text = `Call to ${method.member} has wrong args (${signature}, expected ${method.input})\n`;
+      this.#answer(call, "", driverError("InvalidArgs", text));
+      return;
+    }
+    const values = valuesOf(header, signature);
+    this.#answer(call, method.output, method.run({ ...call, values }, this.#context));
+  }
+
+  /** Before Hello: false if the message is an offence that ends the connection. */
+  receiveUnregistered(sender: Endpoint, header: Header, isForDriver: boolean): boolean {
+    const isCall = header.type === MessageType.MethodCall;
+    if (!isForDriver || !isCall) return isCall && header.destination === 0 && this.#local(sender, header);
+    if (this.#strings.textOf(header.member) === "Hello" && this.#isOwnInterface(header)) {
+      this.receive(sender, header);
+    } else {
+      const text = "Client tried to send a message other than Hello without being registered";
+      this.#answer(this.#callOf(sender, header), "", driverError("AccessDenied", text));
+    }
+    return true;
+  }
+
+  /**
+   * A call that names no destination: "interpreted by the peer", which is the bus. dbus-daemon's
+   * library answers it, with nothing but the interfaces that any library has.
+   */
+  receiveLocal(sender: Endpoint, header: Header): void {
+    this.#local(sender, header);
+  }
+
+  /** Tells `sender`, if it wants to know, that its message did not arrive. */
+  undelivered(sender: Endpoint, header: Header, why: Undelivered, receiver: Endpoint | null): void {
+    this.#answer(this.#callOf(sender, header), "", this.#reason(sender, header, why, receiver));
+  }
+
+  #local(sender: Endpoint, header: Header): boolean {
+    const call = this.#callOf(sender, header);
+    const member = call.member;
+    const interfaceName = this.#strings.textOf(header.interface);
+    const is = (name: string, of: string): boolean =>
+      member === name && (interfaceName === "" || interfaceName === of);
+    if (is("Ping", "org.freedesktop.DBus.Peer")) this.#answer(call, "", []);
+    else if (is("GetMachineId", "org.freedesktop.DBus.Peer")) this.#answer(call, "s", machineId());
+    else if (is("Introspect", "org.freedesktop.DBus.Introspectable")) {
+      this.#answer(call, "s", [EMPTY_INTROSPECTION]);
+    } else {
+      const signature = this.#strings.textOf(header.signature);
+      const where = interfaceName === "" ? "(null)" : interfaceName;
+      const text = `Method "${member}" with signature "${signature}" on interface "${where}" doesn't exist\n`;
+      this.#answer(call, "", driverError("UnknownMethod", text));
+    }
+    return true;
+  }
+
+  #reason(
+    sender: Endpoint,
+    header: Header,
+    why: Undelivered,
+    receiver: Endpoint | null,
+  ): DriverError {
+    const name = this.#strings.textOf(header.destination);
+    switch (why) {
+      case Undelivered.NoOwner:
+        return (header.flags & NO_AUTO_START) === 0
+          ? driverError("ServiceUnknown", notProvided(name))
+          : driverError("NameHasNoOwner", `Name "${name}" does not exist`);
+      case Undelivered.ReceiverFull:
+        return driverError(
+          "LimitsExceeded",
+          `The maximum number of bytes that may wait for "${name}" (${receiver?.description ?? "gone"}) is reached (max_outgoing_bytes=${this.#context.limits.maxOutgoingBytes}): it does not read what it is sent`,
+        );
+      case Undelivered.NoDescriptors:
+        return driverError(
+          "NotSupported",
+          "Tried to send message with Unix file descriptors to a client that doesn't support that.",
+        );
+      case Undelivered.TooManyReplies:
+        return driverError(
+          "LimitsExceeded",
+          `The maximum number of pending replies per connection has been reached (max_replies_per_connection=${this.#context.limits.maxRepliesPerConnection}) by "${sender.uniqueName}"`,
+        );
+      case Undelivered.SerialInUse:
+        return driverError(
+          "AccessDenied",
+          "Message has the same reply serial as a currently-outstanding existing method call",
+        );
+      case Undelivered.UnknownType:
+        return driverError(
+          "AccessDenied",
+          "Message bus will not accept messages of unknown type\n",
+        );
+      case Undelivered.TooMuchPending:
+        return driverError(
+          "LimitsExceeded",
+          `The maximum number of bytes that may wait for names being found is reached (max_incoming_bytes=${this.#context.limits.maxIncomingBytes}) by "${sender.uniqueName}"`,
+        );
+    }
+  }
+
+  #find(header: Header, path: string): DriverMethod | DriverError {
+    const member = this.#strings.textOf(header.member);
+    const interfaceName = this.#strings.textOf(header.interface);
+    for (const method of METHODS_BY_MEMBER.get(member) ?? []) {
+      if (interfaceName !== "" && interfaceName !== method.interface) continue;
+      if (method.anyPath || path === DRIVER_PATH) return method;
+    }
+    const isKnown = interfaceName === "" || INTERFACES_ANYWHERE.has(interfaceName);
+    const isHere = path === DRIVER_PATH && INTERFACES_HERE.has(interfaceName);
+    const error = isKnown || isHere ? "UnknownMethod" : "UnknownInterface";
+    return driverError(error, `org.freedesktop.DBus does not understand message ${member}`);
+  }
+
+  #isOwnInterface(header: Header): boolean {
+    const name = this.#strings.textOf(header.interface);
+    return name === "" || name === "org.freedesktop.DBus";
+  }
+
+  #callOf(sender: Endpoint, header: Header): Call {
+    return {
+      sender,
+      serial: header.serial,
+      wantsReply: (header.flags & NO_REPLY_EXPECTED) === 0,
+      path: this.#strings.textOf(header.path > 0 ? header.path : 0),
+      member: this.#strings.textOf(header.member),
+      values: [],
+    };
+  }
+
+  /** https://dbus.freedesktop.org/doc/dbus-specification.html#message-protocol-messages: NO_REPLY_EXPECTED */
+  #answer(call: Call, output: string, answer: Answer): void {
+    if (answer === null || !call.wantsReply) return;
+    const { outgoing } = this.#context;
+    if ("error" in answer) {
+      outgoing.error(call.sender, call.serial, ERROR_PREFIX + answer.error, answer.text);
+    } else {
+      outgoing.methodReturn(call.sender, call.serial, output, answer);
+    }
+  }
+}
+
+function byMember(methods: readonly DriverMethod[]): Map<string, DriverMethod[]> {
+  const found = new Map<string, DriverMethod[]>();
+  for (const method of methods) {
+    const others = found.get(method.member);
+    if (others === undefined) found.set(method.member, [method]);
+    else others.push(method);
+  }
+  return found;
+}
+
+/** The arguments as values; the router has validated them. */
+function valuesOf(header: Header, signature: string): readonly unknown[] {
+  if (signature === "") return [];
+  const { memory, bodyOffset, bodyLength, isLittleEndian } = header;
+  return unmarshal(signature, memory.bytes.subarray(bodyOffset, bodyOffset + bodyLength), isLittleEndian);
+}

@@ -1,0 +1,137 @@
+/** A bus as a plain record, from which another process could go on. */
+
+import { parseMatchRule } from "../matchrules/parse.ts";
+import type { Endpoint } from "../routing/endpoint.ts";
+import type { Connection } from "../transport/connection.ts";
+import type { Credentials } from "../transport/credentials.ts";
+import type { MemoryEnd, MemorySnapshot, MemoryTransport } from "../transport/memory-transport.ts";
+import type { Bus } from "./bus.ts";
+import type { NameRecord } from "./names.ts";
+
+/** A peer's whole state. */
+export interface PeerRecord {
+  readonly index: number;
+  /** "" before Hello. */
+  readonly uniqueName: string;
+  readonly processId: number | null;
+  readonly userId: number | null;
+  readonly groupId: number | null;
+  readonly groups: readonly number[] | null;
+  /** The handshake where it stands, or null when it is over. */
+  readonly authentication: ReturnType<Connection["snapshotAuthentication"]>;
+  /** Serial of the last message that the bus itself sent here. */
+  readonly lastSerial: number;
+  readonly lastSequence: number;
+  readonly isPaused: boolean;
+  /** Canonical texts, one for each time a rule was added. */
+  readonly rules: readonly string[];
+  /** Calls that wait for a reply, oldest first. */
+  readonly replies: readonly { readonly serial: number; readonly callee: number }[];
+  /** Partial input and unsent output. */
+  readonly stream: MemorySnapshot;
+}
+
+export interface BusSnapshot {
+  readonly guid: string;
+  readonly sequence: number;
+  readonly uniqueNameCount: number;
+  readonly peers: readonly PeerRecord[];
+  readonly names: readonly NameRecord[];
+}
+
+/** The record of `bus`; throws if a peer is not a memory connection, or a message waits for a gateway. */
+export function snapshotBus(
+  bus: Bus,
+  transportOf: (endpoint: Endpoint) => MemoryTransport | null,
+): BusSnapshot {
+  for (const [name] of bus.router.pending.entries()) {
+    throw new Error(`a message waits for ${name}: a bus can be recorded when its gateway has answered`);
+  }
+  const peers = [...bus.directory.endpoints()].map((endpoint) => {
+    const transport = transportOf(endpoint);
+    if (transport === null) throw new Error(`${endpoint.description} is not an in-process peer`);
+    return peerRecord(bus, endpoint, transport);
+  });
+  return {
+    guid: bus.guid,
+    sequence: bus.router.sequence.last,
+    uniqueNameCount: bus.names.uniqueNameCount,
+    peers,
+    names: bus.names.snapshot(),
+  };
+}
+
+function peerRecord(bus: Bus, endpoint: Endpoint, transport: MemoryTransport): PeerRecord {
+  const { connection } = endpoint;
+  const { processId, userId, groupId, groups } = connection.credentials;
+  return {
+    index: endpoint.index,
+    uniqueName: endpoint.uniqueName,
+    processId,
+    userId,
+    groupId,
+    groups,
+    authentication: connection.snapshotAuthentication(),
+    lastSerial: endpoint.lastSerial,
+    lastSequence: endpoint.lastSequence,
+    isPaused: connection.isPaused,
+    rules: bus.subscriptions.rulesOf(endpoint.index),
+    replies: [...bus.router.replies.pendingOf(endpoint.index)].map(({ serial, callee }) => ({
+      serial,
+      callee,
+    })),
+    stream: transport.snapshot(),
+  };
+}
+
+/** Fills a new bus from `record`; `connect` makes each peer's connection and registers it. */
+export function restoreBus(
+  bus: Bus,
+  record: BusSnapshot,
+  connect: (
+    peer: PeerRecord,
+    credentials: Credentials,
+    state: MemorySnapshot,
+  ) => { end: MemoryEnd; endpoint: Endpoint },
+): Map<string, MemoryEnd> {
+  const ends = new Map<string, MemoryEnd>();
+  for (const peer of record.peers) {
+    const { processId, userId, groupId, groups } = peer;
+    const credentials: Credentials = {
+      processId,
+      userId,
+      groupId,
+      groups,
+      securityLabel: null,
+      processDescriptor: null,
+    };
+    const { end, endpoint } = connect(peer, credentials, peer.stream);
+    endpoint.connection.restoreAuthentication(peer.authentication);
+    endpoint.lastSerial = peer.lastSerial;
+    endpoint.lastSequence = peer.lastSequence;
+    if (peer.isPaused) endpoint.connection.pause();
+    for (const text of peer.rules) {
+      const rule = parseMatchRule(text);
+      if ("code" in rule) throw new Error(`rule ${text} of ${peer.uniqueName}: ${rule.text}`);
+      bus.subscriptions.add(endpoint.index, rule);
+    }
+    ends.set(peer.uniqueName === "" ? `#${peer.index}` : peer.uniqueName, end);
+  }
+  for (const name of record.names) {
+    bus.names.restore(name, (index) => endpointAt(bus, index));
+    const primary = bus.names.primaryOwner(name.name);
+    if (primary !== null) bus.directory.assign(name.name, primary);
+  }
+  for (const peer of record.peers) {
+    for (const { serial, callee } of peer.replies) {
+      bus.router.replies.expect(peer.index, serial, callee);
+    }
+  }
+  return ends;
+}
+
+function endpointAt(bus: Bus, index: number): Endpoint {
+  const endpoint = bus.directory.at(index);
+  if (endpoint === null) throw new Error(`the record has no peer ${index}`);
+  return endpoint;
+}
