@@ -15,4 +15,4 @@ bench(`parse ${offsets.length} headers whose strings are known`, () => {
   do_not_optimize(sum);
 });
 
-run({ colors: process.stdout.isTTY });
+run({ colors: process.stdout.isTTY === true });

@@ -25,4 +25,4 @@ boxplot(() => {
   bench("find nothing", () => do_not_optimize(strings.find(unknownMemory, 0, unknown.length)));
 });
 
-run({ colors: process.stdout.isTTY });
+run({ colors: process.stdout.isTTY === true });

@@ -34,4 +34,4 @@ boxplot(() => {
   bench("rewrite the header", () => do_not_optimize(rewriteHeader(rewritten, target, 0)));
 });
 
-run({ colors: process.stdout.isTTY });
+run({ colors: process.stdout.isTTY === true });

@@ -18,7 +18,7 @@ boxplot(() => {
   ]);
 });
 
-run({ colors: process.stdout.isTTY });
+run({ colors: process.stdout.isTTY === true });
 
 function benchBody(title: string, signature: string, body: readonly unknown[]): void {
   const path = "/org/example";

@@ -19,14 +19,15 @@ function modesOf(...names: string[]): readonly Mode[] {
   return modes;
 }
 
+function measurement(cpuNs: number): Measurement {
+  return { cpuNs, messagesPerSecond: 1e6 / cpuNs, p50Us: 30, p99Us: 52, busCpuShare: 0.9 };
+}
+
 function series(mode: string, bus: string, ...cpuNs: (number | null)[]): Series<Measurement> {
   return {
     mode,
     bus,
-    rounds: cpuNs.map(
-      (ns) =>
-        ns && { cpuNs: ns, messagesPerSecond: 1e6 / ns, p50Us: 30, p99Us: 52, busCpuShare: 0.9 },
-    ),
+    rounds: cpuNs.map((ns) => (ns === null ? null : measurement(ns))),
   };
 }
 
