@@ -25,14 +25,18 @@ export type ListenTarget =
   | { readonly kind: "systemd" };
 
 /** What to connect to for a connectable address. */
-export type ConnectTarget =
-  | { readonly kind: "path"; readonly path: string }
-  | { readonly kind: "abstract"; readonly name: string };
+export interface ConnectTarget {
+  /** A path, or a name in the abstract namespace. */
+  readonly name: string;
+  readonly isAbstract: boolean;
+}
 
 /** An address that cannot be read or cannot be used; the message is one line with all of this in it. */
 export class AddressError extends Error {
   override readonly name = "AddressError";
   readonly code: "ONEHOP_ADDRESS_SYNTAX" | "ONEHOP_ADDRESS_UNSUPPORTED";
+  /** What is wrong, without the address. */
+  readonly reason: string;
   /** The address, or the list of addresses, as it was written. */
   readonly address: string;
   /** The key whose value is the trouble, or null. */
@@ -50,6 +54,7 @@ export class AddressError extends Error {
     const where = key === null ? `character ${position}` : `key "${key}", character ${position}`;
     super(`D-Bus address ${JSON.stringify(address)}: ${reason} (${where})`);
     this.code = code;
+    this.reason = reason;
     this.address = address;
     this.key = key;
     this.position = position;
@@ -171,8 +176,7 @@ export function connectTargetOf(address: Address): ConnectTarget {
     }
   }
   const key = onlyKeyOf(address, ["path", "abstract"]);
-  const value = checkedValueOf(address, key);
-  return key === "path" ? { kind: "path", path: value } : { kind: "abstract", name: value };
+  return { name: checkedValueOf(address, key), isAbstract: key === "abstract" };
 }
 
 /**

@@ -161,8 +161,8 @@ test.each([
 });
 
 test.each([
-  ["unix:path=/x", { kind: "path", path: "/x" }],
-  [`unix:abstract=/x,guid=${GUID}`, { kind: "abstract", name: "/x" }],
+  ["unix:path=/x", { name: "/x", isAbstract: false }],
+  [`unix:abstract=/x,guid=${GUID}`, { name: "/x", isAbstract: true }],
 ])("a client can connect to %s", (text, target) => {
   expect(connectTargetOf(only(text))).toEqual(target);
 });
