@@ -81,9 +81,7 @@ export const rules: fc.Arbitrary<MatchRule> = fc
     interface: rarely(fc.constantFrom(...interfaces)),
     member: rarely(fc.constantFrom(...members)),
     paths: pathKeys,
-    destination: fc
-      .option(fc.constantFrom(...uniqueNames, ...wellKnownNames), { freq: 7, nil: null })
-      .map((name) => name),
+    destination: fc.constantFrom(...uniqueNames, ...wellKnownNames),
     args: fc.uniqueArray(argumentKey, { maxLength: 3, selector: (key) => key.index }),
     eavesdrop: fc.constantFrom(false, false, true),
     keepsDestination: fc.constantFrom(false, false, false, true),
@@ -113,20 +111,26 @@ const args: fc.Arbitrary<DescribedArgument[]> = fc.oneof(
 );
 
 /** Messages as headers have them; who owns what is filled in when they are matched. */
-export const messages: fc.Arbitrary<DescribedMessage> = fc.record({
-  type: fc.constantFrom<number>(1, 2, 3, 4, 4, 4, 4, 4),
-  sender: fc.constantFrom(...uniqueNames, driver),
-  senderNames: fc.constant([]),
-  destination: fc.oneof(
-    { weight: 2, arbitrary: fc.constant(null) },
-    { weight: 1, arbitrary: fc.constantFrom(...uniqueNames, ...wellKnownNames, driver) },
-  ),
-  destinationNames: fc.constant([]),
-  path: fc.constantFrom(...paths, "/x/y", `/${"long/".repeat(300)}end`),
-  interface: fc.constantFrom(...interfaces, "i.unheard"),
-  member: fc.constantFrom(...members, "Unheard"),
-  args,
-});
+export const messages: fc.Arbitrary<DescribedMessage> = fc
+  .record({
+    type: fc.constantFrom<number>(1, 2, 3, 4, 4, 4, 4, 4),
+    sender: fc.constantFrom(...uniqueNames, driver),
+    senderNames: fc.constant([]),
+    destination: fc.oneof(
+      { weight: 2, arbitrary: fc.constant(null) },
+      { weight: 1, arbitrary: fc.constantFrom(...uniqueNames, ...wellKnownNames, driver) },
+    ),
+    destinationNames: fc.constant([]),
+    path: fc.constantFrom(...paths, "/x/y", `/${"long/".repeat(300)}end`, `/a/${"x".repeat(5000)}`),
+    interface: fc.constantFrom(...interfaces, "i.unheard"),
+    member: fc.constantFrom(...members, "Unheard"),
+    args,
+    isBare: fc.boolean(),
+  })
+  .map(({ isBare, ...message }) => {
+    const isReply = message.type === 2 || message.type === 3;
+    return isBare && isReply ? { ...message, path: null, interface: null, member: null } : message;
+  });
 
 /** Pieces that the parser has an opinion about, in any order. */
 const pieces = fc.constantFrom(

@@ -1,0 +1,93 @@
+/** Hot path: a hash table whose entries are records. */
+
+import { cell, type Records } from "./records.ts";
+
+/** The first two cells of every record in a table. */
+export const NEXT_IN_CHAIN: number = 0;
+export const HASH: number = 1;
+/** How many cells the table needs at the start of a record. */
+export const TABLE_CELLS: number = 2;
+
+const INITIAL_CHAINS = 64;
+
+/**
+ * Chains of records by hash. The caller walks a chain and compares:
+ *
+ * `for (r = table.first(hash); r !== 0; r = cells[r + NEXT_IN_CHAIN]) if (cells[r + HASH] === hash && …)`
+ */
+export class RecordTable {
+  readonly #records: Records;
+  #chains: Int32Array = new Int32Array(INITIAL_CHAINS);
+  #mask: number = INITIAL_CHAINS - 1;
+  #size = 0;
+
+  constructor(records: Records) {
+    this.#records = records;
+  }
+
+  /** Records in the table. */
+  get size(): number {
+    return this.#size;
+  }
+
+  get usedBytes(): number {
+    return this.#chains.byteLength;
+  }
+
+  /** The first record of the chain for `hash`; records with other hashes may be in it. */
+  first(hash: number): number {
+    return cell(this.#chains, hash & this.#mask);
+  }
+
+  insert(record: number, hash: number): void {
+    if (++this.#size > this.#chains.length) this.#grow();
+    this.#records.cells[record + HASH] = hash;
+    this.#link(record, hash);
+  }
+
+  remove(record: number): void {
+    const { cells } = this.#records;
+    const chain = cell(cells, record + HASH) & this.#mask;
+    const next = cell(cells, record + NEXT_IN_CHAIN);
+    let before = cell(this.#chains, chain);
+    this.#size--;
+    if (before === record) {
+      this.#chains[chain] = next;
+      return;
+    }
+    while (cell(cells, before + NEXT_IN_CHAIN) !== record) {
+      before = cell(cells, before + NEXT_IN_CHAIN);
+    }
+    cells[before + NEXT_IN_CHAIN] = next;
+  }
+
+  /** Sets one cell of every record to 0. */
+  clear(cellOfRecord: number): void {
+    const { cells } = this.#records;
+    for (let record of this.#chains) {
+      for (; record !== 0; record = cell(cells, record + NEXT_IN_CHAIN)) {
+        cells[record + cellOfRecord] = 0;
+      }
+    }
+  }
+
+  #link(record: number, hash: number): void {
+    const chain = hash & this.#mask;
+    this.#records.cells[record + NEXT_IN_CHAIN] = cell(this.#chains, chain);
+    this.#chains[chain] = record;
+  }
+
+  #grow(): void {
+    const { cells } = this.#records;
+    const old = this.#chains;
+    this.#chains = new Int32Array(old.length * 2);
+    this.#mask = this.#chains.length - 1;
+    for (let record of old) {
+      while (record !== 0) {
+        const next = cell(cells, record + NEXT_IN_CHAIN);
+        this.#link(record, cell(cells, record + HASH));
+        record = next;
+      }
+    }
+  }
+}

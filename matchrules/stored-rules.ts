@@ -1,0 +1,321 @@
+/** Distinct rules, found by what they ask for: subject, shape, values, and the checks that remain. */
+
+import type { Strings } from "../wire/intern.ts";
+import { describeRule, describeSubject, type SubjectStatistics } from "./describe.ts";
+import {
+  BUCKET_FIRST_RULE,
+  BUCKET_SHAPE,
+  BUCKET_VALUES,
+  RULE_BUCKET,
+  RULE_KIND,
+  RULE_NEXT,
+  RULE_PREDICATE_COUNT,
+  RULE_PREDICATES,
+  RULE_PREVIOUS,
+  SHAPE_ARGS_HIGH,
+  SHAPE_ARGS_LOW,
+  SHAPE_BUCKETS,
+  SHAPE_CELLS,
+  SHAPE_KEYS,
+  SHAPE_NEXT,
+  SHAPE_PREFIX,
+  SHAPE_SUBJECT,
+  SHAPE_WIDTH,
+  SUBJECT_CELLS,
+  SUBJECT_FAMILY,
+  SUBJECT_FIRST_SHAPE,
+  SUBJECT_SENDER,
+  SUBJECT_SHAPES,
+} from "./layout.ts";
+import type { MessageKeys } from "./message-keys.ts";
+import type { Predicates } from "./predicate.ts";
+import { HASH, NEXT_IN_CHAIN, RecordTable } from "./record-table.ts";
+import { cell, mix, Records, withRoomFor } from "./records.ts";
+import type { MatchRule } from "./rule.ts";
+import { PREFIX_NONE, type RuleKeys } from "./rule-keys.ts";
+
+/** Rules that broadcasts ask for. */
+export const BROADCAST: number = 0;
+/** Rules that messages with a destination ask for: eavesdroppers'. */
+export const UNICAST: number = 1;
+/** Rules that nothing matches: with a destination, but without eavesdrop. */
+export const DORMANT: number = 2;
+
+/**
+ * A subject with so many shapes takes new ones only without argN above 0, of which there are few.
+ * Every shape costs each message of the subject one probe, so their number must not be a subscriber's choice.
+ */
+const SHAPE_LIMIT = 64;
+
+export class StoredRules {
+  readonly records: Records = new Records();
+  readonly #strings: Strings;
+  readonly #secret: number;
+  readonly #predicates: Predicates;
+  readonly #messageKeys: MessageKeys;
+  readonly #buckets: RecordTable = new RecordTable(this.records);
+  readonly #rules: RecordTable = new RecordTable(this.records);
+  /** By family, then by the sender's string id; 0 is for rules without a sender. */
+  readonly #subjects: Int32Array[] = [new Int32Array(64), new Int32Array(64), new Int32Array(64)];
+  /** The predicates of the rule at hand. */
+  readonly #wanted: Int32Array = new Int32Array(68);
+
+  constructor(strings: Strings, secret: number, predicates: Predicates, messageKeys: MessageKeys) {
+    this.#strings = strings;
+    this.#secret = secret;
+    this.#predicates = predicates;
+    this.#messageKeys = messageKeys;
+  }
+
+  /** Distinct rules. */
+  get size(): number {
+    return this.#rules.size;
+  }
+
+  get usedBytes(): number {
+    const subjects = this.#subjects.reduce((sum, array) => sum + array.byteLength, 0);
+    return this.records.usedBytes + this.#buckets.usedBytes + this.#rules.usedBytes + subjects;
+  }
+
+  /** The subject of rules of `family` with this sender (0: with none), or 0. */
+  subjectOf(family: number, sender: number): number {
+    const subjects = this.#subjects[family];
+    return subjects === undefined || sender >= subjects.length ? 0 : cell(subjects, sender);
+  }
+
+  /** Where the hash of a shape's values starts; `mix` in each value. */
+  hashOf(shape: number): number {
+    return mix(this.#secret, shape);
+  }
+
+  /** The bucket of the `shape` with the first `width` of `values`, or 0. */
+  findBucket(shape: number, hash: number, values: Int32Array, width: number): number {
+    const { cells } = this.records;
+    let bucket = this.#buckets.first(hash);
+    for (; bucket !== 0; bucket = cell(cells, bucket + NEXT_IN_CHAIN)) {
+      if (cell(cells, bucket + HASH) !== hash || cell(cells, bucket + BUCKET_SHAPE) !== shape)
+        continue;
+      let same = 0;
+      while (same < width && cell(cells, bucket + BUCKET_VALUES + same) === cell(values, same))
+        same++;
+      if (same === width) break;
+    }
+    return bucket;
+  }
+
+  /** The stored rule that equals the one in `keys`, or 0. Arranges `keys` as `isReduced` says. */
+  find(family: number, keys: RuleKeys, isReduced: boolean): number {
+    keys.arrange(isReduced);
+    const subject = this.subjectOf(family, keys.sender);
+    if (subject === 0) return 0;
+    const shape = this.#findShape(subject, keys);
+    if (shape === 0) return 0;
+    const bucket = this.findBucket(shape, this.#hashValues(shape, keys), keys.values, keys.width);
+    if (bucket === 0) return 0;
+    for (let i = 0; i < keys.checkCount; i++) {
+      const predicate = this.#predicates.find(cell(keys.checks, i), cell(keys.checkValues, i));
+      if (predicate === 0) return 0;
+      this.#wanted[i] = predicate;
+    }
+    return this.#findRule(bucket, keys);
+  }
+
+  /** The same, stored if it was not. */
+  place(family: number, keys: RuleKeys): number {
+    const subject = this.subjectOf(family, keys.sender) || this.#makeSubject(family, keys.sender);
+    keys.arrange(false);
+    let shape = this.#findShape(subject, keys);
+    if (shape === 0 && cell(this.records.cells, subject + SUBJECT_SHAPES) >= SHAPE_LIMIT) {
+      keys.arrange(true);
+      shape = this.#findShape(subject, keys);
+    }
+    if (shape === 0) shape = this.#makeShape(subject, keys);
+    const hash = this.#hashValues(shape, keys);
+    const bucket =
+      this.findBucket(shape, hash, keys.values, keys.width) || this.#makeBucket(shape, hash, keys);
+    for (let i = 0; i < keys.checkCount; i++) {
+      this.#wanted[i] = this.#predicates.acquire(cell(keys.checks, i), cell(keys.checkValues, i));
+    }
+    const rule = this.#findRule(bucket, keys);
+    if (rule === 0) return this.#makeRule(bucket, keys);
+    for (let i = 0; i < keys.checkCount; i++) this.#predicates.release(cell(this.#wanted, i));
+    return rule;
+  }
+
+  /** Forgets a rule, and what only it had: bucket, shape, subject, predicates, strings. */
+  drop(rule: number): void {
+    const { cells } = this.records;
+    const bucket = cell(cells, rule + RULE_BUCKET);
+    const count = cell(cells, rule + RULE_PREDICATE_COUNT);
+    for (let i = 0; i < count; i++)
+      this.#predicates.release(cell(cells, rule + RULE_PREDICATES + i));
+    const previous = cell(cells, rule + RULE_PREVIOUS);
+    const next = cell(cells, rule + RULE_NEXT);
+    if (previous === 0) cells[bucket + BUCKET_FIRST_RULE] = next;
+    else cells[previous + RULE_NEXT] = next;
+    if (next !== 0) cells[next + RULE_PREVIOUS] = previous;
+    this.#rules.remove(rule);
+    this.records.free(rule, RULE_PREDICATES + count);
+    if (cell(cells, bucket + BUCKET_FIRST_RULE) === 0) this.#dropBucket(bucket);
+  }
+
+  /** What the record says, as a rule again. */
+  describe(rule: number): MatchRule {
+    return describeRule(this.records.cells, rule, this.#strings, this.#predicates);
+  }
+
+  /** The subjects of one family. */
+  statistics(family: number): SubjectStatistics[] {
+    const subjects = this.#subjects[family] ?? new Int32Array(0);
+    return Array.from(
+      subjects.filter((subject) => subject !== 0),
+      (subject) => describeSubject(this.records.cells, subject, this.#strings),
+    );
+  }
+
+  #hashValues(shape: number, keys: RuleKeys): number {
+    let hash = this.hashOf(shape);
+    for (let i = 0; i < keys.width; i++) hash = mix(hash, cell(keys.values, i));
+    return hash;
+  }
+
+  #findShape(subject: number, keys: RuleKeys): number {
+    const { cells } = this.records;
+    let shape = cell(cells, subject + SUBJECT_FIRST_SHAPE);
+    for (; shape !== 0; shape = cell(cells, shape + SHAPE_NEXT)) {
+      if (
+        cell(cells, shape + SHAPE_KEYS) === keys.keys &&
+        cell(cells, shape + SHAPE_ARGS_LOW) === keys.argsLow &&
+        cell(cells, shape + SHAPE_ARGS_HIGH) === keys.argsHigh &&
+        cell(cells, shape + SHAPE_PREFIX) === keys.prefix
+      ) {
+        break;
+      }
+    }
+    return shape;
+  }
+
+  #findRule(bucket: number, keys: RuleKeys): number {
+    const { cells } = this.records;
+    const hash = this.#hashRule(bucket, keys);
+    let rule = this.#rules.first(hash);
+    for (; rule !== 0; rule = cell(cells, rule + NEXT_IN_CHAIN)) {
+      if (cell(cells, rule + HASH) !== hash || cell(cells, rule + RULE_BUCKET) !== bucket) continue;
+      if (cell(cells, rule + RULE_KIND) !== keys.kind) continue;
+      if (cell(cells, rule + RULE_PREDICATE_COUNT) !== keys.checkCount) continue;
+      let same = 0;
+      while (
+        same < keys.checkCount &&
+        cell(cells, rule + RULE_PREDICATES + same) === cell(this.#wanted, same)
+      ) {
+        same++;
+      }
+      if (same === keys.checkCount) break;
+    }
+    return rule;
+  }
+
+  #hashRule(bucket: number, keys: RuleKeys): number {
+    let hash = mix(mix(this.#secret, bucket), keys.kind);
+    for (let i = 0; i < keys.checkCount; i++) hash = mix(hash, cell(this.#wanted, i));
+    return hash;
+  }
+
+  #makeSubject(family: number, sender: number): number {
+    const subject = this.records.allocate(SUBJECT_CELLS);
+    const { cells } = this.records;
+    cells[subject + SUBJECT_FAMILY] = family;
+    cells[subject + SUBJECT_SENDER] = sender;
+    if (sender !== 0) this.#strings.retain(sender);
+    const subjects = withRoomFor(this.#subjects[family] ?? new Int32Array(0), sender);
+    subjects[sender] = subject;
+    this.#subjects[family] = subjects;
+    return subject;
+  }
+
+  #makeShape(subject: number, keys: RuleKeys): number {
+    const shape = this.records.allocate(SHAPE_CELLS);
+    const { cells } = this.records;
+    cells[shape + SHAPE_NEXT] = cell(cells, subject + SUBJECT_FIRST_SHAPE);
+    cells[shape + SHAPE_SUBJECT] = subject;
+    cells[shape + SHAPE_KEYS] = keys.keys;
+    cells[shape + SHAPE_ARGS_LOW] = keys.argsLow;
+    cells[shape + SHAPE_ARGS_HIGH] = keys.argsHigh;
+    cells[shape + SHAPE_PREFIX] = keys.prefix;
+    cells[shape + SHAPE_WIDTH] = keys.width;
+    cells[subject + SUBJECT_FIRST_SHAPE] = shape;
+    cells[subject + SUBJECT_SHAPES] = cell(cells, subject + SUBJECT_SHAPES) + 1;
+    return shape;
+  }
+
+  #makeBucket(shape: number, hash: number, keys: RuleKeys): number {
+    const bucket = this.records.allocate(BUCKET_VALUES + keys.width);
+    const { cells } = this.records;
+    cells[bucket + BUCKET_SHAPE] = shape;
+    for (let i = 0; i < keys.width; i++) {
+      const value = cell(keys.values, i);
+      cells[bucket + BUCKET_VALUES + i] = value;
+      this.#strings.retain(value);
+    }
+    cells[shape + SHAPE_BUCKETS] = cell(cells, shape + SHAPE_BUCKETS) + 1;
+    this.#buckets.insert(bucket, hash);
+    if (keys.prefix !== PREFIX_NONE) {
+      this.#messageKeys.addPrefix(keys.prefix, cell(keys.values, keys.width - 1));
+    }
+    return bucket;
+  }
+
+  #makeRule(bucket: number, keys: RuleKeys): number {
+    const rule = this.records.allocate(RULE_PREDICATES + keys.checkCount);
+    const { cells } = this.records;
+    const next = cell(cells, bucket + BUCKET_FIRST_RULE);
+    cells[rule + RULE_BUCKET] = bucket;
+    cells[rule + RULE_KIND] = keys.kind;
+    cells[rule + RULE_PREDICATE_COUNT] = keys.checkCount;
+    for (let i = 0; i < keys.checkCount; i++) {
+      cells[rule + RULE_PREDICATES + i] = cell(this.#wanted, i);
+    }
+    cells[rule + RULE_NEXT] = next;
+    if (next !== 0) cells[next + RULE_PREVIOUS] = rule;
+    cells[bucket + BUCKET_FIRST_RULE] = rule;
+    this.#rules.insert(rule, this.#hashRule(bucket, keys));
+    return rule;
+  }
+
+  #dropBucket(bucket: number): void {
+    const { cells } = this.records;
+    const shape = cell(cells, bucket + BUCKET_SHAPE);
+    const width = cell(cells, shape + SHAPE_WIDTH);
+    const prefix = cell(cells, shape + SHAPE_PREFIX);
+    if (prefix !== PREFIX_NONE) {
+      this.#messageKeys.removePrefix(prefix, cell(cells, bucket + BUCKET_VALUES + width - 1));
+    }
+    for (let i = 0; i < width; i++) this.#strings.release(cell(cells, bucket + BUCKET_VALUES + i));
+    this.#buckets.remove(bucket);
+    this.records.free(bucket, BUCKET_VALUES + width);
+    const buckets = cell(cells, shape + SHAPE_BUCKETS) - 1;
+    cells[shape + SHAPE_BUCKETS] = buckets;
+    if (buckets === 0) this.#dropShape(shape);
+  }
+
+  #dropShape(shape: number): void {
+    const { cells } = this.records;
+    const subject = cell(cells, shape + SHAPE_SUBJECT);
+    let link = subject + SUBJECT_FIRST_SHAPE;
+    while (cell(cells, link) !== shape) link = cell(cells, link) + SHAPE_NEXT;
+    cells[link] = cell(cells, shape + SHAPE_NEXT);
+    this.records.free(shape, SHAPE_CELLS);
+    const shapes = cell(cells, subject + SUBJECT_SHAPES) - 1;
+    cells[subject + SUBJECT_SHAPES] = shapes;
+    if (shapes === 0) this.#dropSubject(subject);
+  }
+
+  #dropSubject(subject: number): void {
+    const { cells } = this.records;
+    const sender = cell(cells, subject + SUBJECT_SENDER);
+    const subjects = this.#subjects[cell(cells, subject + SUBJECT_FAMILY)];
+    if (subjects !== undefined) subjects[sender] = 0;
+    if (sender !== 0) this.#strings.release(sender);
+    this.records.free(subject, SUBJECT_CELLS);
+  }
+}
