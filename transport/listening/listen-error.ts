@@ -1,5 +1,8 @@
 /** Why there is no listening socket. */
 
+import { getSystemErrorName } from "node:util";
+import { type Address, formatAddress } from "../address.ts";
+
 /** The message is one line that names the address. */
 export class ListenError extends Error {
   override readonly name = "ListenError";
@@ -15,4 +18,24 @@ export class ListenError extends Error {
     this.code = code;
     this.address = address;
   }
+}
+
+/** The error for what the system refused: `error` is -errno, an errno's name, or null for neither. */
+export function failure(
+  address: Address,
+  reason: string,
+  error: number | string | null,
+): ListenError {
+  const name = typeof error === "number" ? getSystemErrorName(error) : error;
+  return new ListenError(
+    "ONEHOP_LISTEN_FAILED",
+    formatAddress(address),
+    name === null ? reason : `${reason}: ${name}`,
+  );
+}
+
+/** The errno's name in what a function of node:fs or node:net has thrown. */
+export function errorNameOf(error: unknown): string {
+  if (error instanceof Error && "code" in error) return String(error.code);
+  throw error;
 }
