@@ -30,42 +30,50 @@ export class Writer {
   }
 
   writeByte(value: number): void {
-    this.#view.setUint8(this.#skip(1), value);
+    const at = this.#skip(1);
+    this.#view.setUint8(at, value);
   }
 
   writeInt16(value: number): void {
     this.align(2);
-    this.#view.setInt16(this.#skip(2), value, this.isLittleEndian);
+    const at = this.#skip(2);
+    this.#view.setInt16(at, value, this.isLittleEndian);
   }
 
   writeUint16(value: number): void {
     this.align(2);
-    this.#view.setUint16(this.#skip(2), value, this.isLittleEndian);
+    const at = this.#skip(2);
+    this.#view.setUint16(at, value, this.isLittleEndian);
   }
 
   writeInt32(value: number): void {
     this.align(4);
-    this.#view.setInt32(this.#skip(4), value, this.isLittleEndian);
+    const at = this.#skip(4);
+    this.#view.setInt32(at, value, this.isLittleEndian);
   }
 
   writeUint32(value: number): void {
     this.align(4);
-    this.#view.setUint32(this.#skip(4), value, this.isLittleEndian);
+    const at = this.#skip(4);
+    this.#view.setUint32(at, value, this.isLittleEndian);
   }
 
   writeBigInt64(value: bigint): void {
     this.align(8);
-    this.#view.setBigInt64(this.#skip(8), value, this.isLittleEndian);
+    const at = this.#skip(8);
+    this.#view.setBigInt64(at, value, this.isLittleEndian);
   }
 
   writeBigUint64(value: bigint): void {
     this.align(8);
-    this.#view.setBigUint64(this.#skip(8), value, this.isLittleEndian);
+    const at = this.#skip(8);
+    this.#view.setBigUint64(at, value, this.isLittleEndian);
   }
 
   writeDouble(value: number): void {
     this.align(8);
-    this.#view.setFloat64(this.#skip(8), value, this.isLittleEndian);
+    const at = this.#skip(8);
+    this.#view.setFloat64(at, value, this.isLittleEndian);
   }
 
   /** A STRING or OBJECT_PATH. The text has no lone surrogates and no U+0000. */
@@ -97,7 +105,7 @@ export class Writer {
     this.#view.setUint32(at, value, this.isLittleEndian);
   }
 
-  /** Makes room; returns where it starts. Bytes never written are zero. */
+  /** Makes room of zero bytes; returns where it starts. May replace the view: ask for that afterwards. */
   #skip(byteLength: number): number {
     this.#reserve(byteLength);
     const at = this.#length;
