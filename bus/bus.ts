@@ -19,7 +19,6 @@ import { type MemoryEnd, type MemorySnapshot, MemoryTransport } from "../transpo
 import { Stage } from "../transport/stage.ts";
 import type { Header } from "../wire/header.ts";
 import { Strings } from "../wire/intern.ts";
-import type { Memory } from "../wire/memory.ts";
 import { DRIVER_NAME } from "../wire/protocol.ts";
 import { writeSenderField } from "../wire/stitch.ts";
 import type { DriverContext } from "./driver/call.ts";
@@ -55,7 +54,7 @@ export class Bus {
   readonly #outgoing: Outgoing;
   readonly #owner: ConnectionOwner;
   readonly #connectionOptions: ConnectionOptions;
-  readonly #mayConnect: (userId: number) => boolean;
+  readonly #mayConnect: (userId: number, groups: () => readonly number[] | null) => boolean;
   readonly #handshakes: Handshakes;
   readonly #memoryTransports: Map<Endpoint, MemoryTransport> = new Map();
   readonly #connectionsOfUser: Map<number, number> = new Map();
@@ -235,7 +234,8 @@ export class Bus {
     return {
       authenticated: (connection) => {
         const { userId } = connection.credentials;
-        if (userId !== null && this.#mayConnect(userId)) return;
+        const groups = (): readonly number[] | null => groupsOf(connection);
+        if (userId !== null && this.#mayConnect(userId, groups)) return;
         connection.close(`user ${userId ?? "unknown"} may not connect to this bus`);
       },
       message: (connection, memory, offset, byteLength) => {
@@ -365,6 +365,12 @@ export class Bus {
 
 function isSameUserOrRoot(userId: number): boolean {
   return userId === 0 || userId === process.geteuid?.();
+}
+
+function groupsOf(connection: Connection): readonly number[] | null {
+  const { groups, processDescriptor } = connection.readCredentials();
+  processDescriptor?.close();
+  return groups;
 }
 
 /** In-process peers are this process. */

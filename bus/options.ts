@@ -2,6 +2,8 @@
 
 import type { Gateway } from "../routing/gateway.ts";
 import type { NameAuthority } from "../routing/name-authority.ts";
+import type { AddonUse } from "../transport/addon.ts";
+import type { Takeover } from "../transport/listen.ts";
 import type { Limits } from "./limits.ts";
 import type { Log } from "./log.ts";
 
@@ -14,8 +16,11 @@ export interface BusOptions {
   readonly log?: Log;
   /** SASL mechanisms that are accepted; only EXTERNAL is implemented, and the default. */
   readonly authentication?: readonly string[];
-  /** May a process of this user connect? Default: the user that runs the bus, and root. */
-  readonly mayConnect?: (userId: number) => boolean;
+  /**
+   * May a process of this user connect? Default: the user that runs the bus, and root. `groups` asks
+   * the kernel, and gives null if it does not tell.
+   */
+  readonly mayConnect?: (userId: number, groups: () => readonly number[] | null) => boolean;
   /** Names that could be started, for ListActivatableNames. Default: none. */
   readonly activatableNames?: () => readonly string[];
   /** Called by ReloadConfig; returns an error text, or null. Default: nothing to reload. */
@@ -34,7 +39,7 @@ export interface StartOptions extends BusOptions {
    * `required`: fail without the native addon; `optional` (the default): go on over net sockets,
    * which cannot pass descriptors; `none`: do not even look for it.
    */
-  readonly addon?: "required" | "optional" | "none";
+  readonly addon?: AddonUse;
   /** What to do with a socket file that is there already; default `stale`: replace it if nobody listens. */
-  readonly takeover?: "stale" | "never" | "always";
+  readonly takeover?: Takeover;
 }

@@ -157,7 +157,7 @@ export class Router {
   broadcastFromDriver(header: Header, args: Arguments): void {
     args.begin(header);
     const senders = this.#driverSenders;
-    const count = this.#subscriptions.match(header, args, senders, 1, NOBODY, 0, false);
+    const count = this.#subscriptions.match(header, args, senders, 1, false, NOBODY, 0);
     this.sequence.next();
     if (count === 0) return;
     const length = header.headerLength + header.bodyLength;
@@ -232,7 +232,7 @@ export class Router {
     const destination = header.destination;
     if (destination !== 0) {
       if (destination === this.#meaning.driverId) {
-        if (this.#subscriptions.hasEavesdroppers) this.#eavesdrop(sender, null);
+        this.#eavesdrop(sender, null);
         this.#meaning.toDriver(sender, header);
       } else {
         this.#unicast(sender, this.#directory.find(destination));
@@ -284,7 +284,7 @@ export class Router {
     this.#stage.to(receiver.connection);
     this.counters.unicast++;
     this.counters.delivered++;
-    if (this.#subscriptions.hasEavesdroppers) this.#eavesdrop(sender, receiver);
+    this.#eavesdrop(sender, receiver);
   }
 
   #multicast(sender: Endpoint): void {
@@ -295,9 +295,9 @@ export class Router {
       this.#arguments,
       sender.senders,
       sender.senderCount,
+      false,
       NOBODY,
       0,
-      false,
     );
     this.counters.multicast++;
     if (count === 0) return;
@@ -314,9 +314,9 @@ export class Router {
       this.#arguments,
       sender.senders,
       sender.senderCount,
+      true,
       receiver === null ? this.#driverSenders : receiver.senders,
       receiver === null ? 1 : receiver.senderCount,
-      true,
     );
     if (count === 0) return;
     this.#stageMessage(sender);

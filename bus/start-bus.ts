@@ -1,0 +1,130 @@
+/** A bus that listens: on sockets of the addon, or of node:net where there is none. */
+
+import type { Socket } from "node:net";
+import { findAddon } from "../transport/addon.ts";
+import { formatAddress, withGuid } from "../transport/address.ts";
+import type { Connection } from "../transport/connection.ts";
+import { type Credentials, ownUserCredentials } from "../transport/credentials.ts";
+import { type Listener, openListeners } from "../transport/listen.ts";
+import { NativeTransport } from "../transport/native-transport.ts";
+import { attachStream } from "../transport/stream-transport.ts";
+import { Bus } from "./bus.ts";
+import { type Log, silent } from "./log.ts";
+import type { StartOptions } from "./options.ts";
+
+/** How long a listener rests when no socket can be accepted (EMFILE and the like). */
+const ACCEPT_PAUSE_MS = 100;
+
+/** A bus and its listeners. */
+export interface StartedBus {
+  readonly bus: Bus;
+  readonly guid: string;
+  /** Where it listens, each address with the bus's GUID. */
+  readonly addresses: readonly string[];
+  /** The same as one string, for DBUS_SESSION_BUS_ADDRESS. */
+  readonly address: string;
+  /** Disconnects everybody and removes the socket files. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a bus that listens on every address in `options.listen`.
+ *
+ * @throws AddressError or ListenError (`code` ONEHOP_ADDRESS_IN_USE, …) if one of them cannot be
+ *   listened on, and AddonMissingError if the addon is required and missing; nothing is left behind
+ */
+export async function startBus(options: StartOptions): Promise<StartedBus> {
+  const log = options.log ?? silent;
+  const { addon, missing } = findAddon(options.addon ?? "optional");
+  const listeners: Listener[] = [];
+  try {
+    for (const address of options.listen) {
+      const takeover = options.takeover ?? "stale";
+      const note = (text: string): void => log({ level: "info", text, fields: {} });
+      listeners.push(...(await openListeners(address, { addon, takeover, log: note })));
+    }
+  } catch (error) {
+    for (const listener of listeners) listener.close();
+    throw error;
+  }
+  const bus = new Bus(options, null);
+  let transport: NativeTransport | null = null;
+  if (addon === null) {
+    log({
+      level: "warning",
+      text: `works without file descriptor passing: ${missing}`,
+      fields: {},
+    });
+  } else {
+    const acceptor = new ListenerAcceptor(bus, listeners, log);
+    transport = new NativeTransport(
+      addon,
+      bus.stage,
+      bus.owner,
+      acceptor,
+      bus.limits.maxIncomingUnixFds,
+    );
+    acceptor.acceptOn(transport);
+  }
+  for (const listener of listeners) listener.server?.on("connection", serve(bus, listener));
+  const addresses = listeners.map(({ address }) => formatAddress(withGuid(address, bus.guid)));
+  return {
+    bus,
+    guid: bus.guid,
+    addresses,
+    address: addresses.join(";"),
+    stop: async () => {
+      for (const listener of listeners) listener.close();
+      bus.close();
+      transport?.stop();
+    },
+  };
+}
+
+/** Admits what the addon accepts. */
+class ListenerAcceptor {
+  readonly #bus: Bus;
+  readonly #listeners: readonly Listener[];
+  readonly #log: Log;
+  #transport: NativeTransport | null = null;
+
+  constructor(bus: Bus, listeners: readonly Listener[], log: Log) {
+    this.#bus = bus;
+    this.#listeners = listeners;
+    this.#log = log;
+  }
+
+  acceptOn(transport: NativeTransport): void {
+    this.#transport = transport;
+    for (const [number, { descriptor }] of this.#listeners.entries()) {
+      if (descriptor !== null) transport.poller.addListener(descriptor.take(), number);
+    }
+  }
+
+  accepted(slot: number, listener: number, credentials: Credentials): Connection | null {
+    return this.#bus.admit(credentials, slot, this.#transport, this.#nameOf(listener));
+  }
+
+  acceptFailed(listener: number, errorName: string): void {
+    this.#log({
+      level: "error",
+      text: `cannot accept connections for now: ${errorName}`,
+      fields: { listener: this.#nameOf(listener), retryMs: ACCEPT_PAUSE_MS },
+    });
+    setTimeout(() => this.#transport?.poller.setListening(listener, true), ACCEPT_PAUSE_MS).unref();
+  }
+
+  #nameOf(listener: number): string {
+    const found = this.#listeners[listener];
+    return found === undefined ? "unknown" : formatAddress(found.address);
+  }
+}
+
+function serve(bus: Bus, listener: Listener): (socket: Socket) => void {
+  const origin = formatAddress(listener.address);
+  return (socket) => {
+    const connection = bus.admit(ownUserCredentials(), -1, null, origin);
+    if (connection === null) socket.destroy();
+    else attachStream(connection, socket, bus.stage, bus.owner);
+  };
+}
