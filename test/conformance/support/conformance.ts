@@ -133,7 +133,10 @@ export function notRun(reason: string): void {
 async function mustDiffer(body: () => Promise<void>): Promise<void> {
   const differs = await body().then(
     () => false,
-    () => true,
+    (difference: Error) => {
+      if (process.env["CONFORMANCE_VERBOSE"]) process.stdout.write(`${difference.message}\n`);
+      return true;
+    },
   );
   if (!differs) throw new Error("this bus does what the case says: the excuse is no longer true");
 }
