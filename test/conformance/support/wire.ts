@@ -277,12 +277,12 @@ class Writer {
   }
 
   byte(value: number): void {
-    this.#view.setUint8(this.#grow(1), value);
+    this.#number(1, (view, at) => view.setUint8(at, value));
   }
 
   uint32(value: number): void {
     this.align(4);
-    this.#view.setUint32(this.#grow(4), value, this.#littleEndian);
+    this.#number(4, (view, at) => view.setUint32(at, value, this.#littleEndian));
   }
 
   write(type: string, value: Value): void {
@@ -293,13 +293,13 @@ class Writer {
         this.byte(Number(value));
         break;
       case "n":
-        this.#view.setInt16(this.#grow(2), Number(value), littleEndian);
+        this.#number(2, (view, at) => view.setInt16(at, Number(value), littleEndian));
         break;
       case "q":
-        this.#view.setUint16(this.#grow(2), Number(value), littleEndian);
+        this.#number(2, (view, at) => view.setUint16(at, Number(value), littleEndian));
         break;
       case "i":
-        this.#view.setInt32(this.#grow(4), Number(value), littleEndian);
+        this.#number(4, (view, at) => view.setInt32(at, Number(value), littleEndian));
         break;
       case "b":
       case "u":
@@ -307,13 +307,13 @@ class Writer {
         this.uint32(Number(value));
         break;
       case "x":
-        this.#view.setBigInt64(this.#grow(8), wide(value), littleEndian);
+        this.#number(8, (view, at) => view.setBigInt64(at, wide(value), littleEndian));
         break;
       case "t":
-        this.#view.setBigUint64(this.#grow(8), wide(value), littleEndian);
+        this.#number(8, (view, at) => view.setBigUint64(at, wide(value), littleEndian));
         break;
       case "d":
-        this.#view.setFloat64(this.#grow(8), Number(value), littleEndian);
+        this.#number(8, (view, at) => view.setFloat64(at, Number(value), littleEndian));
         break;
       case "s":
       case "o":
@@ -356,6 +356,12 @@ class Writer {
     const start = this.#length;
     for (const value of values) this.write(element, value);
     this.#view.setUint32(lengthAt, this.#length - start, this.#littleEndian);
+  }
+
+  /** Room first: growing changes the view. */
+  #number(byteLength: number, set: (view: DataView, at: number) => void): void {
+    const at = this.#grow(byteLength);
+    set(this.#view, at);
   }
 
   /** Reserves `count` zeroed bytes and says where they begin. */
