@@ -245,9 +245,10 @@ export class Bus {
       closed: (connection, reason, isHangUp) => this.#closed(connection, reason, isHangUp),
       turnEnded: () => {
         this.router.endTurn();
-        if (this.#retiredBefore.length > 0) this.#freeIndexes.push(...this.#retiredBefore);
+        if (this.#retiredBefore.length + this.#retired.length === 0) return;
+        this.#freeIndexes.push(...this.#retiredBefore);
         this.#retiredBefore = this.#retired;
-        if (this.#retired.length > 0) this.#retired = [];
+        this.#retired = [];
       },
     };
   }
