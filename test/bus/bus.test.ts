@@ -83,3 +83,19 @@ test("a malformed message ends its sender's connection, with the offset in the l
   expect(log[0]).toMatch(/^disconnected :1\.1 \(pid \d+, uid \d+\): the message type is 0 \(byte 1 /);
   expect((await good.driver("GetId")).body).toEqual([bus.guid]);
 });
+
+test("no two live connections share an index after others have left", async () => {
+  const bus = createBus();
+  const witness = await MemoryPeer.join(bus);
+  for (const left of [await MemoryPeer.join(bus), await MemoryPeer.join(bus)]) {
+    left.end.close();
+    await witness.drain();
+    await witness.drain();
+  }
+  const joined = [await MemoryPeer.join(bus), await MemoryPeer.join(bus), await MemoryPeer.join(bus)];
+  const indexes = [...bus.directory.endpoints()].map(({ index }) => index);
+  expect(new Set(indexes).size).toBe(indexes.length);
+  for (const peer of joined) {
+    expect((await peer.driver("GetNameOwner", "s", [peer.uniqueName])).body).toEqual([peer.uniqueName]);
+  }
+});
