@@ -70,7 +70,9 @@ export class Bus {
     this.guid = record?.guid ?? options.guid ?? newGuid();
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.log = options.log ?? silent;
-    this.#mayConnect = options.mayConnect ?? isSameUserOrRoot;
+    const ownUserId = process.geteuid?.();
+    this.#mayConnect =
+      options.mayConnect ?? ((userId) => userId === ownUserId || userId === 0);
     this.directory = new Directory(this.strings);
     this.subscriptions = new SubscriptionIndex(this.strings);
     this.names = new NameRegistry(record?.uniqueNameCount ?? 0);
@@ -362,10 +364,6 @@ export class Bus {
     else this.#connectionsOfUser.delete(userId);
     this.#retired.push(endpoint.index);
   }
-}
-
-function isSameUserOrRoot(userId: number): boolean {
-  return userId === 0 || userId === process.geteuid?.();
 }
 
 function groupsOf(connection: Connection): readonly number[] | null {

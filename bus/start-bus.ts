@@ -85,12 +85,14 @@ export async function startBus(options: StartOptions): Promise<StartedBus> {
 class ListenerAcceptor {
   readonly #bus: Bus;
   readonly #listeners: readonly Listener[];
+  readonly #names: readonly string[];
   readonly #log: Log;
   #transport: NativeTransport | null = null;
 
   constructor(bus: Bus, listeners: readonly Listener[], log: Log) {
     this.#bus = bus;
     this.#listeners = listeners;
+    this.#names = listeners.map(({ address }) => formatAddress(address));
     this.#log = log;
   }
 
@@ -102,21 +104,17 @@ class ListenerAcceptor {
   }
 
   accepted(slot: number, listener: number, credentials: Credentials): Connection | null {
-    return this.#bus.admit(credentials, slot, this.#transport, this.#nameOf(listener));
+    const name = this.#names[listener] ?? "unknown";
+    return this.#bus.admit(credentials, slot, this.#transport, name);
   }
 
   acceptFailed(listener: number, errorName: string): void {
     this.#log({
       level: "error",
       text: `cannot accept connections for now: ${errorName}`,
-      fields: { listener: this.#nameOf(listener), retryMs: ACCEPT_PAUSE_MS },
+      fields: { listener: this.#names[listener] ?? "unknown", retryMs: ACCEPT_PAUSE_MS },
     });
     setTimeout(() => this.#transport?.poller.setListening(listener, true), ACCEPT_PAUSE_MS).unref();
-  }
-
-  #nameOf(listener: number): string {
-    const found = this.#listeners[listener];
-    return found === undefined ? "unknown" : formatAddress(found.address);
   }
 }
 

@@ -44,6 +44,16 @@ export function marshal(
   isLittleEndian = true,
 ): Uint8Array {
   const writer = new Writer(isLittleEndian);
+  marshalInto(writer, signature, values);
+  return writer.bytes;
+}
+
+/** As `marshal`, to the end of what `writer` holds, which is a multiple of eight bytes long. */
+export function marshalInto(
+  writer: Writer,
+  signature: string,
+  values: readonly unknown[],
+): void {
   const types = parseSignature(signature);
   if (values.length !== types.length) {
     throw new ValueError(`expected ${types.length} arguments, got ${values.length}`, "", "body");
@@ -56,7 +66,6 @@ export function marshal(
       throw inside(error, "", `body[${index}].${types[index]?.signature}`);
     }
   }
-  return writer.bytes;
 }
 
 /** Writes one value of a complete type; `depth` counts the containers around it. */

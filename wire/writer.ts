@@ -24,6 +24,12 @@ export class Writer {
     return this.#bytes.subarray(0, this.#length);
   }
 
+  /** Forgets what was written and starts anew in the same buffer. */
+  reset(): void {
+    this.#bytes.fill(0, 0, this.#length);
+    this.#length = 0;
+  }
+
   /** Writes zero bytes up to the next multiple of `alignment`, a power of two. */
   align(alignment: number): void {
     this.#skip(-this.#length & (alignment - 1));

@@ -6,7 +6,7 @@ import type { Stage } from "../../transport/stage.ts";
 import { Arguments } from "../../wire/args.ts";
 import { Header } from "../../wire/header.ts";
 import type { Strings } from "../../wire/intern.ts";
-import { marshal } from "../../wire/marshal.ts";
+import { marshalInto } from "../../wire/marshal.ts";
 import {
   DRIVER_NAME,
   DRIVER_PATH,
@@ -16,11 +16,10 @@ import {
   MessageType,
   PROTOCOL_VERSION,
 } from "../../wire/protocol.ts";
+import { Writer } from "../../wire/writer.ts";
 
 /** The destination of what is sent to a peer before Hello, as dbus-daemon has it. */
 const NOT_ACTIVE_YET = ":not.active.yet";
-
-const EMPTY = new Uint8Array(0);
 
 const STRING = 0x73;
 const OBJECT_PATH = 0x6f;
@@ -48,6 +47,8 @@ export class Outgoing {
   readonly #router: Router;
   readonly #header: Header;
   readonly #arguments: Arguments;
+  /** Bodies are made here, one after the other. */
+  readonly #writer: Writer = new Writer(true);
   /** Serial of broadcasts, which have no single receiver. */
   #broadcastSerial = 0;
 
@@ -111,8 +112,7 @@ export class Outgoing {
       member,
     };
     this.#broadcastSerial = this.#broadcastSerial === 0xffffffff ? 1 : this.#broadcastSerial + 1;
-    const body = marshal(signature, values);
-    const offset = this.#write(fields, this.#broadcastSerial, signature, body);
+    const offset = this.#write(fields, this.#broadcastSerial, signature, values);
     this.#header.parse(this.#strings, this.#stage.arena, offset);
     this.#router.broadcastFromDriver(this.#header, this.#arguments);
   }
@@ -124,15 +124,17 @@ export class Outgoing {
     values: readonly unknown[],
     descriptors = 0,
   ): void {
-    const body = signature === "" ? EMPTY : marshal(signature, values);
-    const offset = this.#write(fields, receiver.nextSerial(), signature, body);
+    const offset = this.#write(fields, receiver.nextSerial(), signature, values);
     this.#router.sendFromDriver(receiver, this.#stage.arena, offset, this.#end - offset, descriptors);
   }
 
   #end = 0;
 
   /** Writes a message into the scratch area; returns its offset, and leaves its end in `#end`. */
-  #write(fields: Fields, serial: number, signature: string, body: Uint8Array): number {
+  #write(fields: Fields, serial: number, signature: string, values: readonly unknown[]): number {
+    this.#writer.reset();
+    marshalInto(this.#writer, signature, values);
+    const body = this.#writer.bytes;
     const room = 512 + textBytes(fields) + body.length;
     const offset = this.#stage.scratch(room);
     const { view, bytes } = this.#stage.arena;

@@ -1,0 +1,48 @@
+/** From a configuration to what the bus is told. */
+
+import type { StartOptions } from "../../bus/index.ts";
+import type { Configuration, ConnectRule } from "./configuration.ts";
+
+/** What SASL mechanisms a configuration may name, as in dbus-daemon. */
+export const knownMechanisms: readonly string[] = ["EXTERNAL", "DBUS_COOKIE_SHA1", "ANONYMOUS"];
+
+/**
+ * The options that follow from a configuration alone. `current` is asked each time somebody connects, so
+ * that a reloaded configuration counts from then on.
+ */
+export function busOptionsOf(
+  configuration: Configuration,
+  current: () => Configuration,
+): Pick<StartOptions, "limits" | "authentication" | "mayConnect"> {
+  const { limits, authentication } = configuration;
+  const ownUserId = process.geteuid?.();
+  return {
+    limits,
+    ...(authentication.length > 0 && { authentication }),
+    mayConnect: (userId, groups) => {
+      const isOwner = userId === ownUserId;
+      const rules = current().connectRules;
+      const asksForGroups = rules.some((rule) => rule.subject === "group");
+      return mayConnect(rules, isOwner, userId, asksForGroups ? groups() : null);
+    },
+  };
+}
+
+/**
+ * May a user connect? By default only the user that runs the bus: not even root, as in dbus-daemon.
+ * `groups` returns `null` if nobody knows them; then no group is allowed and every group is denied.
+ */
+export function mayConnect(
+  rules: readonly ConnectRule[],
+  isOwner: boolean,
+  userId: number,
+  groups: () => readonly number[] | null,
+): boolean {
+  let isAllowed = isOwner;
+  for (const { allows, subject, id } of rules) {
+    const fits =
+      id === null || (subject === "user" ? id === userId : (groups()?.includes(id) ?? !allows));
+    if (fits) isAllowed = allows;
+  }
+  return isAllowed;
+}
