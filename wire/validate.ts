@@ -109,6 +109,7 @@ export class BodyValidator {
     signature: string,
     isLittleEndian: boolean,
   ): number {
+    if (signature.length === 0 && byteLength === 0) return 0;
     const program = programOf(signature);
     this.#bytes = memory.bytes;
     this.#view = memory.view;

@@ -47,6 +47,19 @@ test("what is marshalled is valid", () => {
   );
 });
 
+test("what is marshalled is valid wherever in the memory it lies and whatever lies around it", () => {
+  fc.assert(
+    fc.property(body(), fc.nat(16), ({ signature, values, isLittleEndian }, offset) => {
+      const bytes = marshal(signature, values, isLittleEndian);
+      const memory = new Memory(new ArrayBuffer(offset + bytes.length + 16));
+      memory.bytes.fill(0xff);
+      memory.bytes.set(bytes, offset);
+      expect(validator.validate(memory, offset, bytes.length, signature, isLittleEndian)).toBe(0);
+    }),
+    { numRuns: 500 },
+  );
+});
+
 test("with some bytes changed, the body check and unmarshalling agree", () => {
   const changes = fc.array(
     fc.tuple(fc.nat(), fc.oneof(fc.integer({ min: 0, max: 3 }), fc.nat(255))),

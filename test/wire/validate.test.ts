@@ -242,11 +242,17 @@ test("arrays and structs count as depth together with variants", () => {
   expect(validate("(v)", nestedBytes(64))).toBe(BodyViolation.Depth);
 });
 
-test("an empty array and an array of fixed-size elements add no depth of their own", () => {
-  const inner = [2, 0x61, 0x79, 0, 1, 0, 0, 0, 9];
-  const alignedInner = [...new Array<number[]>(63).fill([1, 0x76, 0]), [2, 0x61, 0x79, 0]].flat();
-  while (alignedInner.length % 4 !== 0) alignedInner.push(0);
-  expect(validate("v", [...alignedInner, ...inner.slice(4)])).toBe(0);
+test("an array adds depth only if it has elements and they are not of fixed size", () => {
+  // Inside of 64 variants there is no room for another level.
+  const inside = (signature: string, value: number[]): number[] => {
+    const bytes = new Array<number[]>(63).fill([1, 0x76, 0]).flat();
+    bytes.push(signature.length, ...Buffer.from(signature), 0);
+    while (bytes.length % 4 !== 0) bytes.push(0);
+    return [...bytes, ...value];
+  };
+  expect(validate("v", inside("ay", [1, 0, 0, 0, 9]))).toBe(0);
+  expect(validate("v", inside("as", [0, 0, 0, 0]))).toBe(0);
+  expect(validate("v", inside("as", [5, 0, 0, 0, ...text("")]))).toBe(BodyViolation.Depth);
 });
 
 test("a UNIX_FD is any number", () => {
