@@ -177,7 +177,18 @@ export class Router {
   ): void {
     if (receiver.connection.isClosed) return;
     this.sequence.next();
-    this.#stage.message(this.sequence.last, memory, offset, byteLength, 0, 0, memory, 0, 0, descriptors);
+    this.#stage.message(
+      this.sequence.last,
+      memory,
+      offset,
+      byteLength,
+      0,
+      0,
+      memory,
+      0,
+      0,
+      descriptors,
+    );
     if (this.#isFull(receiver)) {
       this.#doom(receiver, "it does not read its replies");
       this.#disconnectDoomed();
@@ -343,7 +354,8 @@ export class Router {
     const name = this.#strings.textOf(header.destination);
     const mayStart = (header.flags & NO_AUTO_START) === 0;
     const isPending =
-      this.pending.has(name) || this.#gateway.find(name, sender, mayStart) === GatewayAnswer.Pending;
+      this.pending.has(name) ||
+      this.#gateway.find(name, sender, mayStart) === GatewayAnswer.Pending;
     if (!isPending) this.#meaning.undelivered(sender, header, Undelivered.NoOwner);
     else if (!this.hold(name, sender)) {
       this.#meaning.undelivered(sender, header, Undelivered.TooMuchPending);
@@ -413,7 +425,10 @@ export class Router {
     const { unixFds } = this.#header;
     const { connection } = sender;
     if (!connection.passesDescriptors) {
-      connection.fail(`the message announces ${unixFds} descriptors without having negotiated them`, 0);
+      connection.fail(
+        `the message announces ${unixFds} descriptors without having negotiated them`,
+        0,
+      );
       return false;
     }
     if (unixFds > this.#limits.maxMessageUnixFds) {

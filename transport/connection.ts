@@ -188,7 +188,9 @@ export class Connection {
 
   /** Ends the connection because of what its peer sent; `byteOffset` counts from the message's start. */
   fail(reason: string, byteOffset: number): void {
-    this.close(`${reason} (byte ${byteOffset} of the message, ${this.consumedBytes + byteOffset} of the stream)`);
+    this.close(
+      `${reason} (byte ${byteOffset} of the message, ${this.consumedBytes + byteOffset} of the stream)`,
+    );
   }
 
   /** Ends the connection; what is staged for it is still tried once. */

@@ -37,7 +37,12 @@ export class MemoryTransport implements Outlet {
   #isClosing = false;
   #isOver = false;
 
-  constructor(connection: Connection, stage: Stage, owner: ConnectionOwner, record: MemorySnapshot | null) {
+  constructor(
+    connection: Connection,
+    stage: Stage,
+    owner: ConnectionOwner,
+    record: MemorySnapshot | null,
+  ) {
     this.#connection = connection;
     this.#owner = owner;
     this.#stage = stage;

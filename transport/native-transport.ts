@@ -2,7 +2,13 @@
 
 import { constants } from "node:os";
 import { getSystemErrorName } from "node:util";
-import { type Addon, CloseReason, type Poller, RECORD_WORDS, RecordKind } from "../native/binding.ts";
+import {
+  type Addon,
+  CloseReason,
+  type Poller,
+  RECORD_WORDS,
+  RecordKind,
+} from "../native/binding.ts";
 import { Memory, SLACK_BYTES } from "../wire/memory.ts";
 import type { Connection, ConnectionOwner, NativeLink } from "./connection.ts";
 import { type Credentials, credentialsOf } from "./credentials.ts";
@@ -64,7 +70,13 @@ export class NativeTransport implements NativeLink {
   /** Unused buffers by size. */
   readonly #spare: Map<number, Memory[]> = new Map();
 
-  constructor(addon: Addon, stage: Stage, owner: ConnectionOwner, acceptor: Acceptor, maxQueuedDescriptors: number) {
+  constructor(
+    addon: Addon,
+    stage: Stage,
+    owner: ConnectionOwner,
+    acceptor: Acceptor,
+    maxQueuedDescriptors: number,
+  ) {
     this.#addon = addon;
     this.#stage = stage;
     this.#owner = owner;
@@ -105,7 +117,18 @@ export class NativeTransport implements NativeLink {
     const stage = this.#stage;
     const offset = stage.scratch(bytes.length);
     stage.arena.bytes.set(bytes, offset);
-    stage.message(stage.lastSequence, stage.arena, offset, bytes.length, 0, 0, stage.arena, 0, 0, 0);
+    stage.message(
+      stage.lastSequence,
+      stage.arena,
+      offset,
+      bytes.length,
+      0,
+      0,
+      stage.arena,
+      0,
+      0,
+      0,
+    );
     stage.to(connection);
   }
 
@@ -154,7 +177,10 @@ export class NativeTransport implements NativeLink {
           this.#sendFailed(slot, records[at + 6] as number); // as above
           break;
         case ACCEPT_FAILED:
-          this.#acceptor.acceptFailed(records[at + 2] as number, errorName(records[at + 6] as number)); // as above
+          this.#acceptor.acceptFailed(
+            records[at + 2] as number,
+            errorName(records[at + 6] as number),
+          ); // as above
           break;
         case SEGMENT_RELEASED:
           this.#recycle(records[at + 2] as number); // as above
@@ -189,7 +215,12 @@ export class NativeTransport implements NativeLink {
     const memory = this.#buffer(Math.min(total, Math.max(FIRST_LARGE_BYTES, 2 * have)));
     memory.bytes.set(this.#stage.arena.bytes.subarray(offset, offset + have));
     this.#arrivals.set(slot, { memory, total });
-    this.poller.receiveInto(slot, memory.segment, have, Math.min(total, memory.bytes.length - SLACK_BYTES));
+    this.poller.receiveInto(
+      slot,
+      memory.segment,
+      have,
+      Math.min(total, memory.bytes.length - SLACK_BYTES),
+    );
   }
 
   #arrived(connection: Connection, slot: number, segment: number, have: number): void {
@@ -211,7 +242,8 @@ export class NativeTransport implements NativeLink {
     const connection = this.#connections[slot] ?? null;
     if (connection === null) return;
     if (code === END_OF_STREAM || code === CONNECTION_RESET) connection.hungUp();
-    else if (code === TOO_MANY_DESCRIPTORS) connection.close("it sent more descriptors than may wait");
+    else if (code === TOO_MANY_DESCRIPTORS)
+      connection.close("it sent more descriptors than may wait");
     else if (code === DESCRIPTORS_LOST) {
       connection.close("its descriptors could not be received: this process has too many open");
     } else connection.close(`cannot receive: ${errorName(code)}`);
@@ -256,9 +288,9 @@ export class NativeTransport implements NativeLink {
     const memory = this.#segments[segment] ?? null;
     if (memory !== null) {
       const size = memory.bytes.length;
-      let spare = this.#spare.get(size);
-      if (spare === undefined) this.#spare.set(size, (spare = []));
+      const spare = this.#spare.get(size) ?? [];
       if (spare.length < SPARE_BUFFERS && size <= 2 * FIRST_LARGE_BYTES) {
+        this.#spare.set(size, spare);
         spare.push(memory);
         return;
       }

@@ -4,7 +4,7 @@ import type { Strings } from "./intern.ts";
 import type { Memory } from "./memory.ts";
 import { isBusName, isErrorName, isInterfaceName, isMemberName } from "./names.ts";
 import { isObjectPath } from "./object-path.ts";
-import { FIXED_HEADER_BYTES, LOCAL_INTERFACE, LOCAL_PATH, Limit, MessageType } from "./protocol.ts";
+import { FIXED_HEADER_BYTES, Limit, LOCAL_INTERFACE, LOCAL_PATH, MessageType } from "./protocol.ts";
 import { isSignature } from "./signature.ts";
 
 /** What a header can do wrong. Each ends the connection of the peer that sent it. */
@@ -214,11 +214,13 @@ export class Header {
           this.pathOffset = field + 8;
           this.pathLength = length;
           if (length > INTERNED_PATH_BYTES) {
-            if (!isLongPath(memory, field + 8, length)) return this.#violation(HeaderViolation.Path, start);
+            if (!isLongPath(memory, field + 8, length))
+              return this.#violation(HeaderViolation.Path, start);
             this.path = LONG_PATH;
           } else {
             this.path = strings.intern(memory, field + 8, length);
-            if (!hasKind(strings, this.path, PATH)) return this.#violation(HeaderViolation.Path, start);
+            if (!hasKind(strings, this.path, PATH))
+              return this.#violation(HeaderViolation.Path, start);
           }
           bit = 1 << 1;
           break;
@@ -241,7 +243,8 @@ export class Header {
           if (at > end || bytes[offset + at - 1] !== 0) return this.#brokenString(start, at, end);
           if (length > NAME_BYTES) return this.#violation(HeaderViolation.Member, start);
           this.member = strings.intern(memory, field + 8, length);
-          if (!hasKind(strings, this.member, MEMBER)) return this.#violation(HeaderViolation.Member, start);
+          if (!hasKind(strings, this.member, MEMBER))
+            return this.#violation(HeaderViolation.Member, start);
           bit = 1 << 3;
           break;
         }
@@ -282,7 +285,8 @@ export class Header {
           if (at > end || bytes[offset + at - 1] !== 0) return this.#brokenString(start, at, end);
           if (length > NAME_BYTES) return this.#violation(HeaderViolation.Sender, start);
           this.sender = strings.intern(memory, field + 8, length);
-          if (!hasKind(strings, this.sender, BUS_NAME)) return this.#violation(HeaderViolation.Sender, start);
+          if (!hasKind(strings, this.sender, BUS_NAME))
+            return this.#violation(HeaderViolation.Sender, start);
           rewrite = true;
           bit = 1 << 7;
           break;

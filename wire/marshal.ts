@@ -49,11 +49,7 @@ export function marshal(
 }
 
 /** As `marshal`, to the end of what `writer` holds, which is a multiple of eight bytes long. */
-export function marshalInto(
-  writer: Writer,
-  signature: string,
-  values: readonly unknown[],
-): void {
+export function marshalInto(writer: Writer, signature: string, values: readonly unknown[]): void {
   const types = parseSignature(signature);
   if (values.length !== types.length) {
     throw new ValueError(`expected ${types.length} arguments, got ${values.length}`, "", "body");

@@ -54,5 +54,10 @@ export const LOCAL_INTERFACE = "org.freedesktop.DBus.Local";
 
 /** Flags of RequestName and answers of RequestName and ReleaseName: #bus-messages-request-name. */
 export const RequestNameFlag = { AllowReplacement: 1, ReplaceExisting: 2, DoNotQueue: 4 } as const;
-export const RequestNameReply = { PrimaryOwner: 1, InQueue: 2, Exists: 3, AlreadyOwner: 4 } as const;
+export const RequestNameReply = {
+  PrimaryOwner: 1,
+  InQueue: 2,
+  Exists: 3,
+  AlreadyOwner: 4,
+} as const;
 export const ReleaseNameReply = { Released: 1, NonExistent: 2, NotOwner: 3 } as const;

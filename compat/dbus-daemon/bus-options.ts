@@ -20,10 +20,7 @@ export function busOptionsOf(
     limits,
     ...(authentication.length > 0 && { authentication }),
     mayConnect: (userId, groups) => {
-      const isOwner = userId === ownUserId;
-      const rules = current().connectRules;
-      const asksForGroups = rules.some((rule) => rule.subject === "group");
-      return mayConnect(rules, isOwner, userId, asksForGroups ? groups() : null);
+      return mayConnect(current().connectRules, userId === ownUserId, userId, groups);
     },
   };
 }

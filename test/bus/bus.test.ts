@@ -80,7 +80,9 @@ test("a malformed message ends its sender's connection, with the offset in the l
   bad.end.write(new Uint8Array([0x6c, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]));
   await bad.closed();
   expect(log).toHaveLength(1);
-  expect(log[0]).toMatch(/^disconnected :1\.1 \(pid \d+, uid \d+\): the message type is 0 \(byte 1 /);
+  expect(log[0]).toMatch(
+    /^disconnected :1\.1 \(pid \d+, uid \d+\): the message type is 0 \(byte 1 /,
+  );
   expect((await good.driver("GetId")).body).toEqual([bus.guid]);
 });
 
@@ -92,10 +94,16 @@ test("no two live connections share an index after others have left", async () =
     await witness.drain();
     await witness.drain();
   }
-  const joined = [await MemoryPeer.join(bus), await MemoryPeer.join(bus), await MemoryPeer.join(bus)];
+  const joined = [
+    await MemoryPeer.join(bus),
+    await MemoryPeer.join(bus),
+    await MemoryPeer.join(bus),
+  ];
   const indexes = [...bus.directory.endpoints()].map(({ index }) => index);
   expect(new Set(indexes).size).toBe(indexes.length);
   for (const peer of joined) {
-    expect((await peer.driver("GetNameOwner", "s", [peer.uniqueName])).body).toEqual([peer.uniqueName]);
+    expect((await peer.driver("GetNameOwner", "s", [peer.uniqueName])).body).toEqual([
+      peer.uniqueName,
+    ]);
   }
 });

@@ -60,7 +60,14 @@ export class MemoryPeer {
 
   async driver(member: string, signature = "", body: readonly unknown[] = []): Promise<Message> {
     const destination = DRIVER_NAME;
-    return this.call({ path: DRIVER_PATH, interface: DRIVER_NAME, member, destination, signature, body });
+    return this.call({
+      path: DRIVER_PATH,
+      interface: DRIVER_NAME,
+      member,
+      destination,
+      signature,
+      body,
+    });
   }
 
   /** Everything received up to now, once the bus has handled all that was sent before. */
