@@ -15,6 +15,7 @@ import {
   parseAddresses,
 } from "./address.ts";
 import { FileDescriptor } from "./file-descriptor.ts";
+import { errorNameOf } from "./listening/listen-error.ts";
 
 /** A connected stream: either `descriptor` or `socket` is there, and is the caller's to close. */
 export interface ConnectedStream {
@@ -98,13 +99,14 @@ async function connectStream(
   address: Address,
   { name, isAbstract }: ConnectTarget,
 ): Promise<ConnectedStream | string> {
-  const socket = connect(isAbstract ? `\0${name}` : name);
+  // libuv 1.46 (Node 20) pads abstract names to 108 bytes, which makes another name of each.
+  if (isAbstract) return "the native addon is needed for abstract names";
+  const socket = connect(name);
   try {
     await once(socket, "connect");
     return { address, descriptor: null, socket };
   } catch (error) {
     socket.destroy();
-    if (error instanceof Error && "code" in error) return String(error.code);
-    throw error;
+    return errorNameOf(error);
   }
 }

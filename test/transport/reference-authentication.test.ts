@@ -26,55 +26,74 @@ const HELLO: Buffer = helloCall();
 const userId = process.getuid?.() ?? 0;
 const isThere = hasReferenceDaemon("comparison of the handshake with dbus-daemon");
 
-(isThere ? describe : describe.skip)("dbus-daemon", () => {
-  let daemon: ReferenceDaemon;
-
-  beforeAll(async () => {
-    daemon = await ReferenceDaemon.start();
-  });
-
-  afterAll(async () => {
-    await daemon.stop();
-  });
-
-  test.each(
-    authenticationScripts(userId).map(({ name, input }): [string, Buffer] => [name, input]),
-  )("answers as we do: %s", async (_, input) => {
-    const ours = playHere(input, daemon.guid);
-    expect(ours).toEqual(await playThere(input, daemon.socketPath, ours.end === "messages"));
-  });
-
-  test.each([userId, null])("is content with our client, which claims user %p", async (claimed) => {
-    const client = new ClientAuthentication({
-      userId: claimed,
-      wantsDescriptors: true,
-      expectedGuid: daemon.guid,
-    });
-    const { replies } = await playThere(
-      Buffer.from(client.start(), "latin1"),
-      daemon.socketPath,
-      true,
-    );
-    expect(client.receive(Memory.of(Buffer.from(replies)), 0, replies.length)).toBe(replies.length);
-    expect(client).toMatchObject({ isDone: true, guid: daemon.guid, descriptorsNegotiated: true });
-  });
-
-  test("rejects a user whom the client is not, and the client says so", async () => {
-    const client = new ClientAuthentication({
-      userId: userId + 1,
-      wantsDescriptors: true,
-      expectedGuid: null,
-    });
-    const { replies, end } = await playThere(
-      Buffer.from(client.start(), "latin1"),
-      daemon.socketPath,
-      false,
-    );
-    expect(end).toBe("closed");
-    expect(client.receive(Memory.of(Buffer.from(replies)), 0, replies.length)).toBe(-1);
-    expect(client.failure).toContain('it offers "EXTERNAL"');
-  });
+test("every script has a name of its own", () => {
+  const names = authenticationScripts(userId).map(({ name }) => name);
+  expect(new Set(names).size).toBe(names.length);
 });
+
+// Left out as a whole, and `hasReferenceDaemon` says why, where there is no dbus-daemon.
+if (isThere) compareWithDaemon();
+
+function compareWithDaemon(): void {
+  describe("dbus-daemon", () => {
+    let daemon: ReferenceDaemon;
+
+    beforeAll(async () => {
+      daemon = await ReferenceDaemon.start();
+    });
+
+    afterAll(async () => {
+      await daemon.stop();
+    });
+
+    test.each(
+      authenticationScripts(userId).map(({ name, input }): [string, Buffer] => [name, input]),
+    )("answers as we do: %s", async (_, input) => {
+      const ours = playHere(input, daemon.guid);
+      expect(ours).toEqual(await playThere(input, daemon.socketPath, ours.end === "messages"));
+    });
+
+    test.each([userId, null])(
+      "is content with our client, which claims user %p",
+      async (claimed) => {
+        const client = new ClientAuthentication({
+          userId: claimed,
+          wantsDescriptors: true,
+          expectedGuid: daemon.guid,
+        });
+        const { replies } = await playThere(
+          Buffer.from(client.start(), "latin1"),
+          daemon.socketPath,
+          true,
+        );
+        expect(client.receive(Memory.of(Buffer.from(replies)), 0, replies.length)).toBe(
+          replies.length,
+        );
+        expect(client).toMatchObject({
+          isDone: true,
+          guid: daemon.guid,
+          descriptorsNegotiated: true,
+        });
+      },
+    );
+
+    test("rejects a user whom the client is not, and the client says so", async () => {
+      const client = new ClientAuthentication({
+        userId: userId + 1,
+        wantsDescriptors: true,
+        expectedGuid: null,
+      });
+      const { replies, end } = await playThere(
+        Buffer.from(client.start(), "latin1"),
+        daemon.socketPath,
+        false,
+      );
+      expect(end).toBe("closed");
+      expect(client.receive(Memory.of(Buffer.from(replies)), 0, replies.length)).toBe(-1);
+      expect(client.failure).toContain('it offers "EXTERNAL"');
+    });
+  });
+}
 
 /** What our machine does; the fence follows as at the daemon, since it may complete a line. */
 function playHere(input: Buffer, guid: string): Outcome {

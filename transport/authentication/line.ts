@@ -37,7 +37,10 @@ export class LineReader {
     while (at < end) {
       const found = bytes.indexOf(LINE_FEED, at);
       const stop = found < 0 || found >= end ? end : found + 1;
-      if (this.#partial.length + stop - at > this.#maxLineBytes) return -1;
+      if (this.#partial.length + stop - at > this.#maxLineBytes) {
+        this.#partial = "";
+        return -1;
+      }
       this.#partial += latin1(bytes, at, stop);
       at = stop;
       if (found < stop && found >= 0 && this.#partial.endsWith("\r\n")) {

@@ -34,8 +34,12 @@ export function failure(
   );
 }
 
-/** The errno's name in what a function of node:fs or node:net has thrown. */
+/**
+ * The errno's name in what a function of node:fs or node:net has thrown; anything else is thrown on.
+ *
+ * By its code and not by its class: errors of Node's own may come from another realm.
+ */
 export function errorNameOf(error: unknown): string {
-  if (error instanceof Error && "code" in error) return String(error.code);
-  throw error;
+  if (typeof error !== "object" || error === null || !("code" in error)) throw error;
+  return String(error.code);
 }
