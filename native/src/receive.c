@@ -29,7 +29,9 @@ void accept_connections(struct poller *poller, struct listener *listener, int32_
                 int fd;
 
                 if (poller->used_slots == poller->max_slots && poller->free_slots.count == 0) {
-                        report_accept_failure(poller, listener, index, ENOSPC);
+                        /* Only the first round is sure that somebody waits. */
+                        if (i == 0)
+                                report_accept_failure(poller, listener, index, ENOSPC);
                         return;
                 }
                 fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);

@@ -129,8 +129,11 @@ test("a full socket keeps order and counts exactly what is unsent", async () => 
   for (; receivedLength < all.length; steps++) {
     const unsent = rig.unsentBytes[slot] ?? -1;
     const written = all.length - unsent;
-    let end = 0;
-    const oldest = messages.findIndex((message) => (end += message.length) > written) + 1;
+    let oldest = 1;
+    for (let end = 0; oldest <= messages.length; oldest++) {
+      end += messages[oldest - 1]?.length ?? 0;
+      if (end > written) break;
+    }
     expect(rig.unsentFrom[slot]).toBe(oldest);
     const chunk = drain(peer, 37_000);
     received.push(chunk);
