@@ -278,7 +278,7 @@ export class Client implements LinkEvents {
     for (let length = needed(); length !== null && length <= this.#buffered; length = needed()) {
       const all = this.#joined();
       const message = decode(all.subarray(0, length));
-      this.#inbox.push({ ...message, files: this.#files.splice(0, message.unixFds) });
+      this.#inbox.push(Object.assign(message, { files: this.#files.splice(0, message.unixFds) }));
       this.#keep(all.subarray(length));
     }
   }

@@ -6,6 +6,7 @@ import { chmod, chown, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { isOnPath } from "./programs.ts";
 
 export type BusKind = "dbus-daemon" | "dbus-broker" | "onehop";
 
@@ -111,10 +112,6 @@ function onehopCommand(): string[] {
 function kindNamed(name: string): BusKind {
   if (name === "dbus-daemon" || name === "dbus-broker" || name === "onehop") return name;
   throw new Error(`CONFORMANCE_BUS=${name}: dbus-daemon, dbus-broker, onehop or address=…`);
-}
-
-export function isOnPath(program: string): boolean {
-  return (process.env["PATH"] ?? "").split(":").some((folder) => existsSync(join(folder, program)));
 }
 
 /** The daemon's address, or dbus-broker's process id: both print it when they are ready. */

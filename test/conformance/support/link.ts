@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { PYTHON } from "./programs.ts";
 
 /** A descriptor that arrived: what could be read from its beginning, and which file it is. */
 export interface PassedFile {
@@ -81,7 +82,7 @@ export function openPeer(
   identity: Identity | null,
 ): Promise<Link> {
   return new Promise((resolve, reject) => {
-    const peer: ChildProcess = spawn("python3", [join(import.meta.dirname, "peer.py")], {
+    const peer: ChildProcess = spawn(PYTHON, ["-IS", join(import.meta.dirname, "peer.py")], {
       stdio: ["pipe", "pipe", "inherit"],
     });
     const { stdin, stdout } = peer;

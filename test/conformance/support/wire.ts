@@ -74,6 +74,7 @@ export interface Message {
   /** Every header field, by code. */
   readonly fields: ReadonlyMap<number, Value>;
   readonly body: Uint8Array;
+  /** Decoded when asked for: a case about 64 MiB looks only at `body`. */
   readonly arguments: readonly Value[];
 }
 
@@ -157,6 +158,7 @@ export function decode(bytes: Uint8Array): Message {
   reader.align(8);
   const body = bytes.subarray(reader.offset, reader.offset + bodyLength);
   const signature = text(fields, Field.Signature) ?? "";
+  let values: readonly Value[] | null = null;
   return {
     type: bytes[1] ?? 0,
     flags: bytes[2] ?? 0,
@@ -173,7 +175,10 @@ export function decode(bytes: Uint8Array): Message {
     unixFds: number(fields, Field.UnixFds) ?? 0,
     fields,
     body,
-    arguments: decodeBody(signature, body, bigEndian),
+    get arguments() {
+      values ??= decodeBody(signature, body, bigEndian);
+      return values;
+    },
   };
 }
 
