@@ -24,7 +24,6 @@ import { cell } from "./records.ts";
 import { type ArgumentKey, type MatchRule, matchRule } from "./rule.ts";
 import {
   CHECK_DESTINATION,
-  CHECK_NAME,
   CHECK_PATH,
   CHECK_PATH_NAMESPACE,
   KEY_INTERFACE,
@@ -101,7 +100,6 @@ export function describeRule(
     const value = strings.textOf(predicates.valueOf(cell(cells, predicate)));
     if (check === CHECK_DESTINATION) destination = value;
     else if (check === CHECK_PATH_NAMESPACE) pathNamespace = value;
-    else if (check === CHECK_NAME) args.push({ index: 0, kind: "namespace", value });
     else if (check >= CHECK_PATH) args.push({ index: check - CHECK_PATH, kind: "path", value });
     else args.push({ index: check, kind: "string", value });
   }

@@ -37,7 +37,6 @@ export class PathTree {
     const text = this.#strings.textOf(id);
     let parent = 0;
     for (let slash = text.indexOf("/"); slash >= 0; slash = text.indexOf("/", slash + 1)) {
-      if (slash + 1 === text.length) break;
       const stem = this.#strings.hold(text.slice(0, slash + 1));
       parent = this.#findNode(stem) || this.#makeNode(stem, parent);
       this.#strings.release(stem);

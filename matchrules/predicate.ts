@@ -1,11 +1,11 @@
 /** Hot path: checks that rules share, each made once per message. */
 
-import { ARGUMENT_OTHER, ARGUMENT_STRING } from "../wire/args.ts";
+import { ARGUMENT_OTHER } from "../wire/args.ts";
 import type { Strings } from "../wire/intern.ts";
 import type { MessageKeys } from "./message-keys.ts";
 import { HASH, NEXT_IN_CHAIN, RecordTable, TABLE_CELLS } from "./record-table.ts";
 import { cell, mix, Records } from "./records.ts";
-import { CHECK_NAME, CHECK_PATH, CHECK_PATH_NAMESPACE } from "./rule-keys.ts";
+import { CHECK_PATH, CHECK_PATH_NAMESPACE } from "./rule-keys.ts";
 
 const CHECK = TABLE_CELLS;
 const VALUE = TABLE_CELLS + 1;
@@ -18,7 +18,6 @@ const PREDICATE_CELLS = TABLE_CELLS + 4;
 export const MESSAGE_NUMBER_LIMIT: number = 1 << 30;
 
 const SLASH = 0x2f;
-const DOT = 0x2e;
 
 /**
  * The keys of rules that are not hashed, each distinct check once and reference-counted. A predicate
@@ -104,15 +103,10 @@ export class Predicates {
 
   #evaluate(predicate: number, check: number, value: number, message: MessageKeys): boolean {
     if (check < CHECK_PATH) return message.argumentId(check) === value;
-    if (check < CHECK_NAME) return this.#isRelatedPath(predicate, check - CHECK_PATH, message);
-    switch (check) {
-      case CHECK_NAME:
-        return this.#isInNamespace(value, message);
-      case CHECK_PATH_NAMESPACE:
-        return this.#isBelowPath(value, message);
-      default:
-        return isDestination(value, message);
-    }
+    if (check < CHECK_PATH_NAMESPACE)
+      return this.#isRelatedPath(predicate, check - CHECK_PATH, message);
+    if (check === CHECK_PATH_NAMESPACE) return this.#isBelowPath(value, message);
+    return isDestination(value, message);
   }
 
   /** Equal, or one of both ends with a slash and the other one starts with it. */
@@ -133,17 +127,6 @@ export class Predicates {
     return true;
   }
 
-  #isInNamespace(value: number, message: MessageKeys): boolean {
-    const { args } = message;
-    if (args.type(0) !== ARGUMENT_STRING) return false;
-    const { memory } = message.header;
-    const offset = args.offset(0);
-    const length = this.#strings.lengthOf(value);
-    if (length > args.length(0)) return false;
-    if (length < args.length(0) && memory.bytes[offset + length] !== DOT) return false;
-    return this.#strings.find(memory, offset, length) === value;
-  }
-
   #isBelowPath(value: number, message: MessageKeys): boolean {
     const { memory, pathOffset, pathLength } = message.header;
     const length = this.#strings.lengthOf(value);
@@ -159,7 +142,7 @@ export class Predicates {
     this.#records.cells[predicate + CHECK] = check;
     this.#records.cells[predicate + VALUE] = value;
     this.#table.insert(predicate, this.#hashOf(check, value));
-    if (check >= CHECK_PATH && check < CHECK_NAME) {
+    if (check >= CHECK_PATH && check < CHECK_PATH_NAMESPACE) {
       this.#paths.set(predicate, new TextEncoder().encode(this.#strings.textOf(value)));
     }
     return predicate;

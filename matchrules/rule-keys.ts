@@ -20,9 +20,8 @@ export const PREFIX_ARGUMENT: number = 3;
 /** Checks for what is not hashed; `+ N` for argument N. */
 export const CHECK_EQUAL: number = 0;
 export const CHECK_PATH: number = 64;
-export const CHECK_NAME: number = 128;
-export const CHECK_PATH_NAMESPACE: number = 129;
-export const CHECK_DESTINATION: number = 130;
+export const CHECK_PATH_NAMESPACE: number = 128;
+export const CHECK_DESTINATION: number = 129;
 
 /** A rule's kind: its type, and whether it eavesdrops. */
 export const KIND_TYPE: number = 7;
@@ -127,8 +126,8 @@ export class RuleKeys {
         this.values[this.width++] = id;
         break;
       case "namespace":
-        if (mayHashPrefix) this.#hashPrefix(PREFIX_NAME, id);
-        else this.#check(CHECK_NAME, id);
+        // Of argument 0 only, so it comes first and nothing has taken the prefix.
+        this.#hashPrefix(PREFIX_NAME, id);
         break;
       case "path":
         if (mayHashPrefix && stemCount(value) <= STEM_LIMIT) {

@@ -281,6 +281,16 @@ test("rules leave nothing behind: no strings held, no memory that grows", () => 
   expect(strings.size).toBe(0);
 });
 
+test("a value with a thousand slashes is one string, not a thousand", () => {
+  const strings = new Strings();
+  const index = new SubscriptionIndex(strings);
+  const asker = new Asker(strings, index);
+  index.add(1, ruleOf(`arg0path='${"/".repeat(1000)}'`));
+  expect(strings.size).toBe(1);
+  const argument = { kind: "string", value: "/".repeat(300) } as const;
+  expect(asker.ask({ ...EMPTY_MESSAGE, args: [argument] })).toEqual([1]);
+});
+
 test("message numbers start again before they grow out of small integers", () => {
   const strings = new Strings();
   const index = new SubscriptionIndex(strings, 2 ** 30 - 3);
