@@ -15,8 +15,8 @@ const TYPE_NAMES: Readonly<Record<MessageType, string>> = {
  *
  * Two rules are equal, as dbus-daemon compares them for RemoveMatch, if and only if their canonical
  * texts are. `eavesdrop='false'` is the same as no `eavesdrop`; `arg0` and `arg0path` never are.
- * Parsing the text gives the rule again, unless the rule has more than sixteen keys or its text
- * is longer than 1024 bytes (written by hand with fewer quotes, a rule of that length may exist).
+ * Parsing the text gives the rule again; it may be longer than a peer's text may be, as a text without
+ * quotes is shorter.
  */
 export function canonicalText(rule: MatchRule): string {
   const keys: string[] = [];

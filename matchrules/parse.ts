@@ -27,12 +27,16 @@ type Draft = { -readonly [Key in keyof MatchRule]: MatchRule[Key] } & { args: Ar
  * The rule that `text` says, or why it says none. Never throws.
  *
  * Accepts and refuses exactly what dbus-daemon 1.14.10 does, its oddities included; grammar.md
- * lists them. https://dbus.freedesktop.org/doc/dbus-specification.html#message-bus-routing-match-rules
+ * lists them. `maximumBytes` is for texts that were not sent by a peer: the canonical text of a rule may be
+ * longer than the text that the rule came from. https://dbus.freedesktop.org/doc/dbus-specification.html#message-bus-routing-match-rules
  */
-export function parseMatchRule(text: string): MatchRule | MatchRuleError {
+export function parseMatchRule(
+  text: string,
+  maximumBytes: number = Limit.matchRuleBytes,
+): MatchRule | MatchRuleError {
   const byteLength = Buffer.byteLength(text, "utf8");
-  if (byteLength > Limit.matchRuleBytes) {
-    const words = `Match rule text is ${byteLength} bytes, maximum is ${Limit.matchRuleBytes}`;
+  if (byteLength > maximumBytes) {
+    const words = `Match rule text is ${byteLength} bytes, maximum is ${maximumBytes}`;
     return { code: "LimitsExceeded", text: words, column: 1 };
   }
   const tokens = tokenize(text);

@@ -63,6 +63,14 @@ test("the canonical text of a rule parses to the rule", () => {
   );
 });
 
+test("a canonical text that is longer than its rule's text can be parsed all the same", () => {
+  const rule = parseMatchRule(`arg0=${"y".repeat(1019)}`);
+  if ("code" in rule) throw new Error(rule.text);
+  const text = canonicalText(rule);
+  expect(parseMatchRule(text)).toMatchObject({ code: "LimitsExceeded" });
+  expect(parseMatchRule(text, text.length)).toEqual(rule);
+});
+
 test("the parser never throws, and errors point into the text or right behind it", () => {
   const texts = fc.oneof(awkwardText, fc.string({ unit: "binary" }), fc.string());
   fc.assert(
