@@ -111,7 +111,8 @@ export function restoreBus(
     endpoint.lastSequence = peer.lastSequence;
     if (peer.isPaused) endpoint.connection.pause();
     for (const text of peer.rules) {
-      const rule = parseMatchRule(text);
+      // Canonical texts quote every value, and may so be longer than what was added.
+      const rule = parseMatchRule(text, Number.POSITIVE_INFINITY);
       if ("code" in rule) throw new Error(`rule ${text} of ${peer.uniqueName}: ${rule.text}`);
       bus.subscriptions.add(endpoint.index, rule);
     }
