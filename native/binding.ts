@@ -198,7 +198,7 @@ export interface Poller {
    * there are not as many. The set is closed at the end of the turn unless retained or in unsent output.
    */
   takeDescriptors(slot: number, count: number): number;
-  /** A set of these descriptors, with the same life; owns them even if it fails. */
+  /** A set of these 1 to 253 descriptors, with the same life; owns them even if it fails. */
   putDescriptors(fds: readonly number[]): number;
   /** Keeps a set beyond the turn; each call asks for one `releaseDescriptors`. 0, or -EBADF. */
   retainDescriptors(set: number): number;

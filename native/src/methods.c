@@ -214,25 +214,28 @@ static napi_value js_take_descriptors(napi_env env, napi_callback_info info) {
 }
 
 static napi_value js_put_descriptors(napi_env env, napi_callback_info info) {
+        int fds[MAX_SET_DESCRIPTORS];
         struct descriptor_set *set = NULL;
+        uint32_t count, from = 0;
         int error = -EINVAL;
         napi_value value;
-        size_t count;
-        int *fds;
         struct poller *poller = begin(env, info, 1, &value, 0, NULL);
 
-        if (!poller || !read_descriptors(env, value, &fds, &count))
+        if (!poller || !read_numbers(env, value, 0, MAX_SET_DESCRIPTORS, fds, &count))
                 return NULL;
-        if (poller->is_stopped)
+        if (poller->is_stopped) {
                 error = -EBADF;
-        else if (count > 0 && count <= MAX_SET_DESCRIPTORS) {
-                set = make_set(poller, fds, (uint32_t)count);
+        } else if (count > 0 && count <= MAX_SET_DESCRIPTORS) {
+                set = make_set(poller, fds, count);
                 error = -ENOMEM;
         }
-        if (!set)
-                close_all(fds, count);
-        free(fds);
-        return make_int32(env, set ? set->number : error);
+        if (set)
+                return make_int32(env, set->number);
+        /* They are ours all the same, however many they are. */
+        for (; from < count; from += MAX_SET_DESCRIPTORS)
+                if (read_numbers(env, value, from, MAX_SET_DESCRIPTORS, fds, &count))
+                        close_all(fds, count - from < MAX_SET_DESCRIPTORS ? count - from : MAX_SET_DESCRIPTORS);
+        return make_int32(env, error);
 }
 
 static napi_value js_retain_descriptors(napi_env env, napi_callback_info info) {

@@ -241,19 +241,18 @@ napi_value send_once(napi_env env, napi_callback_info info) {
         struct iovec vector;
         struct bytes bytes;
         union control control;
+        int fds[MAX_SET_DESCRIPTORS];
         napi_value values[3];
-        size_t count;
+        uint32_t count;
         int32_t fd;
         ssize_t n;
-        int *fds;
 
         if (!read_arguments(env, info, 3, values, NULL) || !read_int32(env, values[0], &fd) ||
-            !read_uint8_array(env, values[1], &bytes) || !read_descriptors(env, values[2], &fds, &count))
+            !read_uint8_array(env, values[1], &bytes) ||
+            !read_numbers(env, values[2], 0, MAX_SET_DESCRIPTORS, fds, &count))
                 return NULL;
-        if (count > MAX_SET_DESCRIPTORS) {
-                free(fds);
+        if (count > MAX_SET_DESCRIPTORS)
                 return make_int32(env, -EINVAL);
-        }
         vector.iov_base = bytes.data;
         /* The result must fit a small integer; a stream takes less than this at once anyway. */
         vector.iov_len = bytes.length < INT32_MAX ? bytes.length : INT32_MAX;
@@ -268,7 +267,6 @@ napi_value send_once(napi_env env, napi_callback_info info) {
         while (n < 0 && errno == EINTR);
         if (n < 0)
                 n = -errno;
-        free(fds);
         return make_int32(env, (int32_t)n);
 }
 

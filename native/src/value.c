@@ -54,33 +54,20 @@ bool read_array_buffer(napi_env env, napi_value value, struct bytes *out) {
         return true;
 }
 
-bool read_descriptors(napi_env env, napi_value value, int **fds, size_t *count) {
+bool read_numbers(napi_env env, napi_value value, uint32_t from, size_t most, int *numbers, uint32_t *length) {
         bool is_array = false;
-        uint32_t length, i;
-        int *numbers;
+        uint32_t i;
 
         if (napi_is_array(env, value, &is_array) != napi_ok || !is_array ||
-            napi_get_array_length(env, value, &length) != napi_ok)
-                return throw_type_error(env, "an array of descriptors is expected");
-        *fds = NULL;
-        *count = 0;
-        if (length == 0)
-                return true;
-        numbers = malloc(length * sizeof(*numbers));
-        if (!numbers) {
-                napi_throw_error(env, "ENOMEM", "out of memory");
-                return false;
-        }
-        for (i = 0; i < length; i++) {
+            napi_get_array_length(env, value, length) != napi_ok)
+                return throw_type_error(env, "an array of numbers is expected");
+        for (i = from; i < *length && i - from < most; i++) {
                 napi_value element;
 
-                if (napi_get_element(env, value, i, &element) != napi_ok || !read_int32(env, element, &numbers[i])) {
-                        free(numbers);
+                if (napi_get_element(env, value, i, &element) != napi_ok ||
+                    !read_int32(env, element, &numbers[i - from]))
                         return false;
-                }
         }
-        *fds = numbers;
-        *count = length;
         return true;
 }
 

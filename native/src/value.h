@@ -26,8 +26,8 @@ bool read_array_buffer(napi_env env, napi_value value, struct bytes *out);
 /* A typed array of this type; `length` counts elements. */
 bool read_typed_array(napi_env env, napi_value value, napi_typedarray_type type, void **data, size_t *length);
 
-/* Descriptors of a JavaScript array; malloc'ed, may be NULL if empty. */
-bool read_descriptors(napi_env env, napi_value value, int **fds, size_t *count);
+/* The numbers of a JavaScript array from element `from` on, at most `most`; `*length` is that of the array. */
+bool read_numbers(napi_env env, napi_value value, uint32_t from, size_t most, int *numbers, uint32_t *length);
 
 napi_value make_int32(napi_env env, int32_t value);
 napi_value make_int32_array(napi_env env, const int32_t *values, size_t count);
