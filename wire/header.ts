@@ -201,6 +201,7 @@ export class Header {
     let at = FIXED_HEADER_BYTES;
     let rewrite = false;
     let seen = 0;
+    let fieldEnd = at;
     while (at < end) {
       // A field is at least eight bytes long, and the slack lets the first words be read anyway.
       const field = offset + at;
@@ -319,12 +320,14 @@ export class Header {
       }
       if ((seen & bit) !== 0) return this.#violation(HeaderViolation.FieldTwice, start);
       seen |= bit;
+      fieldEnd = at;
       // Padding up to the next field, or up to the body; the framing counted it in.
       for (; (at & 7) !== 0; at++) {
         if (bytes[offset + at] !== 0) return this.#violation(HeaderViolation.Padding, at);
       }
     }
-    if (at !== this.headerLength) return this.#violation(HeaderViolation.FieldLength, end);
+    // The array's length does not count the padding behind its last field.
+    if (fieldEnd !== end) return this.#violation(HeaderViolation.FieldLength, end);
     const missing = this.#check(strings, seen);
     if (missing !== 0) return missing;
     return rewrite ? HEADER_TO_REWRITE : HEADER_PLAIN;

@@ -3,7 +3,8 @@
 import { skipValue } from "./args.ts";
 import { type Header, HeaderViolation } from "./header.ts";
 import type { Memory } from "./memory.ts";
-import { FIXED_HEADER_BYTES, HeaderField } from "./protocol.ts";
+import { isBusName } from "./names.ts";
+import { FIXED_HEADER_BYTES, HeaderField, Limit } from "./protocol.ts";
 import { BodyValidator } from "./validate.ts";
 
 const { Path: PATH, Sender: SENDER, UnixFds: UNIX_FDS, ContainerInstance: CONTAINER } = HeaderField;
@@ -53,10 +54,14 @@ export function appendSender(header: Header, senderFieldLength: number): void {
 
 const validator = new BodyValidator();
 
+const STRING = 0x73;
+const OBJECT_PATH = 0x6f;
+
 /**
  * Copies the header at `header.offset` to `target` without SENDER and without the fields that the
  * bus does not know (dbus-daemon calls this HeaderFiltering). Returns the copied header's length,
- * padding included, or a `HeaderViolation`. The fields it copies are not checked: parse the copy.
+ * padding included, or a `HeaderViolation`. The fields it leaves out are checked; those that it
+ * copies are not: parse the copy.
  *
  * `target` needs `header.headerLength` bytes of room at `at`.
  */
@@ -74,16 +79,24 @@ export function rewriteHeader(header: Header, target: Memory, at: number): numbe
   let from = FIXED_HEADER_BYTES;
   let to = FIXED_HEADER_BYTES;
   let length = 0;
+  let hasSender = false;
+  let hasContainer = false;
   while (from < fieldsEnd) {
     const code = memory.view.getUint8(offset + from);
     const signatureLength = memory.view.getUint8(offset + from + 1);
     const valueAt = from + 3 + signatureLength;
     const end = skipValue(memory, offset + from + 2, offset, valueAt, isLittleEndian);
     if (code === 0) return HeaderViolation.Field;
-    if (code === CONTAINER && memory.bytes[offset + from + 2] !== 0x6f) {
-      return HeaderViolation.FieldSignature;
-    }
-    if (code >= PATH && code <= UNIX_FDS && code !== SENDER) {
+    if (code === SENDER) {
+      if (hasSender) return HeaderViolation.FieldTwice;
+      hasSender = true;
+      const wrong = checkSender(memory, offset + from, end - from);
+      if (wrong !== 0) return wrong;
+    } else if (code === CONTAINER) {
+      if (hasContainer) return HeaderViolation.FieldTwice;
+      hasContainer = true;
+      if (memory.bytes[offset + from + 2] !== OBJECT_PATH) return HeaderViolation.FieldSignature;
+    } else if (code >= PATH && code <= UNIX_FDS) {
       target.bytes.set(memory.bytes.subarray(offset + from, offset + end), at + to);
       length = to - FIXED_HEADER_BYTES + end - from;
       to += end - from;
@@ -93,4 +106,13 @@ export function rewriteHeader(header: Header, target: Memory, at: number): numbe
   }
   target.view.setUint32(at + 12, length, isLittleEndian);
   return to;
+}
+
+/** Checks a SENDER field of `byteLength` bytes at `at`: 0, or a `HeaderViolation`. */
+function checkSender(memory: Memory, at: number, byteLength: number): number {
+  if (memory.bytes[at + 2] !== STRING) return HeaderViolation.FieldSignature;
+  const nameLength = byteLength - 9;
+  if (nameLength > Limit.nameBytes) return HeaderViolation.Sender;
+  const name = Buffer.from(memory.buffer, at + 8, nameLength).toString("latin1");
+  return isBusName(name) ? 0 : HeaderViolation.Sender;
 }
