@@ -15,12 +15,12 @@ export function busOptionsOf(
   current: () => Configuration,
 ): Pick<StartOptions, "limits" | "authentication" | "mayConnect"> {
   const { limits, authentication } = configuration;
-  const ownUserId = process.geteuid?.();
   return {
     limits,
     ...(authentication.length > 0 && { authentication }),
     mayConnect: (userId, groups) => {
-      return mayConnect(current().connectRules, userId === ownUserId, userId, groups);
+      const isOwner = userId === process.geteuid?.();
+      return mayConnect(current().connectRules, isOwner, userId, groups);
     },
   };
 }

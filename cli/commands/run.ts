@@ -1,0 +1,112 @@
+/** `onehop run`: a private bus for one command. */
+
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Argv, CommandModule } from "yargs";
+import { startBus } from "../../bus/index.ts";
+import { readBusSource } from "../bus-source.ts";
+import { ChildCommand } from "../child-command.ts";
+import { ExitStatus } from "../exit-status.ts";
+import { paintFor } from "../print/colour.ts";
+import { logToStderr } from "../print/log-line.ts";
+
+interface RunOptions {
+  readonly "config-file": string | undefined;
+  readonly session: boolean | undefined;
+  readonly json: boolean;
+}
+
+/** The command for the words that follow `--`, which yargs must not read. */
+export function runCommand(words: readonly string[]): CommandModule<object, RunOptions> {
+  return {
+    command: "run",
+    describe: "Run a command with a message bus of its own",
+    builder: addOptions,
+    handler: (given) => runWithBus(given, words),
+  };
+}
+
+function addOptions(yargs: Argv): Argv<RunOptions> {
+  return yargs
+    .usage("onehop run [options] -- COMMAND…\n\nRun a command with a message bus of its own")
+    .option("config-file", {
+      describe: "Configuration in the format of dbus-daemon",
+      type: "string",
+      requiresArg: true,
+    })
+    .option("session", {
+      describe: "Use dbus-daemon's configuration for the session bus",
+      type: "boolean",
+      conflicts: "config-file",
+    })
+    .option("json", {
+      describe: "Log as one JSON object per line",
+      type: "boolean",
+      default: false,
+    })
+    .epilogue(
+      [
+        "The command finds the bus in DBUS_SESSION_BUS_ADDRESS. SIGINT, SIGTERM and",
+        "SIGHUP are passed on to it. When it has ended the bus ends too and leaves",
+        "nothing behind.",
+        "",
+        "Exit status: that of the command, or",
+        `  ${ExitStatus.Usage}      the command line makes no sense`,
+        `  ${ExitStatus.NoBus}    the bus could not start, and the command was not run`,
+        `  ${ExitStatus.NotExecutable}    the command cannot be executed`,
+        `  ${ExitStatus.NotFound}    there is no such command`,
+        `  ${ExitStatus.Signalled}+N  signal N ended the command`,
+      ].join("\n"),
+    );
+}
+
+async function runWithBus(given: RunOptions, words: readonly string[]): Promise<void> {
+  const log = logToStderr(given.json, paintFor(process.stderr));
+  const tell = (level: "warning" | "error", text: string): void => log({ level, text, fields: {} });
+  if (words.length === 0) {
+    tell("error", "name a command: onehop run [options] -- COMMAND…");
+    process.exitCode = ExitStatus.Usage;
+    return;
+  }
+  const command = new ChildCommand(words);
+  const folder = await mkdtemp(join(tmpdir(), "onehop-run-"));
+  try {
+    const isConfigured = given.session === true || given["config-file"] !== undefined;
+    const source = readBusSource(
+      { configFile: given["config-file"], session: given.session === true },
+      isConfigured ? [] : [`unix:path=${join(folder, "bus")}`],
+    );
+    if (source.problem !== null) throw new Error(source.problem);
+    for (const text of source.warnings) tell("warning", text);
+    // The command's own output is what counts: only what went wrong is told beside it.
+    const started = await startBus({
+      ...source.options,
+      log: (entry) => {
+        if (entry.level !== "info") log(entry);
+      },
+    });
+    const end = await command.run(environmentFor(started.address));
+    await started.stop();
+    if (end.problem !== null) tell("error", end.problem);
+    process.exitCode = end.status;
+  } catch (error) {
+    tell("error", error instanceof Error ? error.message : String(error));
+    process.exitCode = ExitStatus.NoBus;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+    command.release();
+  }
+}
+
+/** Ours with the bus's address, and without what would speak of another bus, as dbus-run-session does. */
+function environmentFor(address: string): Record<string, string | undefined> {
+  const {
+    DBUS_SESSION_BUS_PID: _processId,
+    DBUS_SESSION_BUS_WINDOWID: _window,
+    DBUS_STARTER_ADDRESS: _starter,
+    DBUS_STARTER_BUS_TYPE: _kind,
+    ...rest
+  } = process.env;
+  return { ...rest, DBUS_SESSION_BUS_ADDRESS: address };
+}

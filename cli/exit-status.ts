@@ -1,0 +1,17 @@
+/** The exit statuses of onehop's own making; `onehop run` otherwise passes on that of its command. */
+
+export const ExitStatus = {
+  Success: 0,
+  /** The bus could not start. */
+  Failure: 1,
+  /** The command line makes no sense. */
+  Usage: 2,
+  /** `run`: the bus could not start, so that the command was not run. */
+  NoBus: 125,
+  /** `run`: the command was found and cannot be executed. */
+  NotExecutable: 126,
+  /** `run`: there is no such command. */
+  NotFound: 127,
+  /** `run`: added to the number of the signal that ended the command. */
+  Signalled: 128,
+} as const;
