@@ -87,6 +87,8 @@ int append_piece(struct pools *pools, struct output *output, enum piece_kind kin
         else
                 output->first = piece;
         output->last = piece;
+        if (kind == PIECE_BORROWED && !output->borrowed)
+                output->borrowed = piece;
         output->accepted += length;
         return 0;
 }
@@ -166,7 +168,7 @@ int append_boundary(struct output *output, struct descriptor_set *set) {
 int keep_borrowed(struct output *output) {
         struct piece *piece;
 
-        for (piece = output->first; piece; piece = piece->next) {
+        for (piece = output->borrowed; piece; piece = piece->next) {
                 uint8_t *copy;
 
                 if (piece->kind != PIECE_BORROWED)
@@ -178,6 +180,7 @@ int keep_borrowed(struct output *output) {
                 piece->bytes = piece->owner = copy;
                 piece->kind = PIECE_COPY;
         }
+        output->borrowed = NULL;
         return 0;
 }
 
@@ -201,6 +204,8 @@ static void drop_first_piece(struct poller *poller, struct output *output) {
         output->first = piece->next;
         if (!output->first)
                 output->last = NULL;
+        if (output->borrowed == piece)
+                output->borrowed = piece->next;
         if (pools->piece_count == POOLED_PIECES) {
                 free(piece);
                 return;

@@ -121,6 +121,7 @@ struct boundary {
 
 struct output {
         struct piece *first, *last;
+        struct piece *borrowed; /* no piece before it is borrowed; NULL: none is */
         struct chunk *chunk; /* where small pieces go next; one reference */
         struct mark_block *first_marks, *last_marks;
         struct boundary *first_boundary, *last_boundary;
