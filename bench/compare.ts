@@ -23,6 +23,7 @@ export interface Worktree {
 export async function buildWorktree(
   reference: string,
   children: Children,
+  interruption: AbortSignal,
 ): Promise<Worktree | string> {
   const parent = mkdtempSync(join(tmpdir(), "onehop-bench-"));
   const directory = join(parent, "tree");
@@ -45,6 +46,7 @@ export async function buildWorktree(
   symlinkSync(join(ROOT, "node_modules"), join(directory, "node_modules"));
   for (const script of buildScripts(directory)) {
     const built = await children.run(["npm", "run", "--silent", script], LIMIT_MS, directory);
+    if (interruption.aborted) break;
     // A type error somewhere does not keep the bus from being built; what is missing shows later.
     if (built.code !== 0)
       console.error(`bench: 'npm run ${script}' reports errors in ${reference}: ${textOf(built)}`);

@@ -96,13 +96,13 @@ async function compareTrees(
   children: Children,
   interruption: AbortSignal,
 ): Promise<ExitCode> {
-  const worktree = await buildWorktree(reference, children);
-  interruption.throwIfAborted();
+  const worktree = await buildWorktree(reference, children, interruption);
   if (typeof worktree === "string") {
     console.error(`bench: ${worktree}`);
     return ExitCode.Nothing;
   }
   try {
+    interruption.throwIfAborted();
     const programs = [onehopIn(ROOT, "this tree"), onehopIn(worktree.directory, reference)];
     const missing = programs.find((program) => typeof program === "string");
     if (missing !== undefined) {
