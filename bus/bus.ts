@@ -92,7 +92,12 @@ export class Bus {
       this.#meaning(),
       record?.sequence ?? 0,
     );
-    this.#outgoing = new Outgoing(this.strings, this.stage, this.router);
+    this.#outgoing = new Outgoing(
+      this.strings,
+      this.stage,
+      this.router,
+      record?.broadcastSerial ?? 0,
+    );
     this.#driver = new Driver(this.strings, this.#driverContext(options));
     this.#owner = this.#connectionOwner();
     this.#connectionOptions = {
@@ -125,7 +130,9 @@ export class Bus {
    * partial input, unsent output and serials, names and queues, rules, calls waiting for replies.
    */
   snapshot(): BusSnapshot {
-    return snapshotBus(this, (endpoint) => this.#memoryTransports.get(endpoint) ?? null);
+    const transportOf = (endpoint: Endpoint): MemoryTransport | null =>
+      this.#memoryTransports.get(endpoint) ?? null;
+    return snapshotBus(this, this.#outgoing.broadcastSerial, transportOf);
   }
 
   /** Goes on where a snapshot was taken: a new bus, and the peers' new ends by their unique names. */
@@ -138,7 +145,10 @@ export class Bus {
       const end = bus.#connectMemory({ index: peer.index, credentials, state });
       const endpoint = bus.directory.at(peer.index);
       if (endpoint === null) throw new Error(`peer ${peer.index} was not restored`);
-      if (peer.uniqueName !== "") bus.#register(endpoint, peer.uniqueName);
+      if (peer.uniqueName !== "") {
+        bus.#register(endpoint, peer.uniqueName);
+        bus.#handshakes.end(endpoint.connection);
+      }
       return { end, endpoint };
     });
     return { bus, ends };

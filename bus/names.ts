@@ -23,7 +23,12 @@ interface Ownership {
 /** A name's queue as a plain record: owners by endpoint index, the primary owner first. */
 export interface NameRecord {
   readonly name: string;
-  readonly owners: readonly { readonly owner: number; readonly flags: number }[];
+  readonly owners: readonly {
+    readonly owner: number;
+    readonly flags: number;
+    /** How many names the owner had asked for before this one, of those that it has. */
+    readonly place: number;
+  }[];
 }
 
 export class NameRegistry implements NameAuthority {
@@ -96,6 +101,10 @@ export class NameRegistry implements NameAuthority {
   }
 
   snapshot(): NameRecord[] {
+    const places = new Map<Endpoint, Map<string, number>>();
+    for (const [owner, names] of this.#namesOf) {
+      places.set(owner, new Map([...names].map((name, place) => [name, place])));
+    }
     return [...this.#queues].map(([name, queue]) => ({
       name,
       owners: queue.map((ownership) => ({
@@ -103,15 +112,23 @@ export class NameRegistry implements NameAuthority {
         flags:
           (ownership.allowsReplacement ? AllowReplacement : 0) |
           (ownership.doesNotQueue ? DoNotQueue : 0),
+        place: places.get(ownership.owner)?.get(name) ?? 0,
       })),
     }));
   }
 
-  /** Puts a queue back as a snapshot had it. */
-  restore(record: NameRecord, endpointAt: (index: number) => Endpoint): void {
-    for (const { owner, flags } of record.owners) {
-      this.#join(record.name, ownershipOf(endpointAt(owner), flags), "last");
+  /** Puts all queues back as a snapshot had them. */
+  restore(records: readonly NameRecord[], endpointAt: (index: number) => Endpoint): void {
+    const memberships: { owner: Endpoint; name: string; place: number }[] = [];
+    for (const { name, owners } of records) {
+      const queue = owners.map(({ owner, flags }) => ownershipOf(endpointAt(owner), flags));
+      this.#queues.set(name, queue);
+      for (const { owner, place } of owners) {
+        memberships.push({ owner: endpointAt(owner), name, place });
+      }
     }
+    memberships.sort((one, other) => one.place - other.place);
+    for (const { owner, name } of memberships) this.#noteName(owner, name);
   }
 
   #request(endpoint: Endpoint, name: string, flags: number): NameDecision {
@@ -162,8 +179,12 @@ export class NameRegistry implements NameAuthority {
     if (queue === undefined) this.#queues.set(name, [ownership]);
     else if (place === "first") queue.unshift(ownership);
     else queue.push(ownership);
-    const names = this.#namesOf.get(ownership.owner);
-    if (names === undefined) this.#namesOf.set(ownership.owner, new Set([name]));
+    this.#noteName(ownership.owner, name);
+  }
+
+  #noteName(owner: Endpoint, name: string): void {
+    const names = this.#namesOf.get(owner);
+    if (names === undefined) this.#namesOf.set(owner, new Set([name]));
     else names.add(name);
   }
 

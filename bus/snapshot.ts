@@ -22,7 +22,10 @@ export interface PeerRecord {
   /** Serial of the last message that the bus itself sent here. */
   readonly lastSerial: number;
   readonly lastSequence: number;
-  readonly isPaused: boolean;
+  /** Number of messages that were accepted from here. */
+  readonly acceptedCount: number;
+  /** Bytes of the stream consumed so far. */
+  readonly consumedBytes: number;
   /** Canonical texts, one for each time a rule was added. */
   readonly rules: readonly string[];
   /** Calls that wait for a reply, oldest first. */
@@ -35,13 +38,19 @@ export interface BusSnapshot {
   readonly guid: string;
   readonly sequence: number;
   readonly uniqueNameCount: number;
+  /** Serial of the last signal that the bus sent to everybody. */
+  readonly broadcastSerial: number;
   readonly peers: readonly PeerRecord[];
   readonly names: readonly NameRecord[];
 }
 
-/** The record of `bus`; throws if a peer is not a memory connection, or a message waits for a gateway. */
+/**
+ * The record of `bus`; throws if a peer is not a memory connection, or if the bus waits for an answer
+ * from a gateway or a name authority, whose promise nobody could keep elsewhere.
+ */
 export function snapshotBus(
   bus: Bus,
+  broadcastSerial: number,
   transportOf: (endpoint: Endpoint) => MemoryTransport | null,
 ): BusSnapshot {
   for (const [name] of bus.router.pending.entries()) {
@@ -50,12 +59,16 @@ export function snapshotBus(
   const peers = [...bus.directory.endpoints()].map((endpoint) => {
     const transport = transportOf(endpoint);
     if (transport === null) throw new Error(`${endpoint.description} is not an in-process peer`);
+    if (endpoint.connection.isPaused) {
+      throw new Error(`${endpoint.description} waits for the name authority's answer`);
+    }
     return peerRecord(bus, endpoint, transport);
   });
   return {
     guid: bus.guid,
     sequence: bus.router.sequence.last,
     uniqueNameCount: bus.names.uniqueNameCount,
+    broadcastSerial,
     peers,
     names: bus.names.snapshot(),
   };
@@ -74,7 +87,8 @@ function peerRecord(bus: Bus, endpoint: Endpoint, transport: MemoryTransport): P
     authentication: connection.snapshotAuthentication(),
     lastSerial: endpoint.lastSerial,
     lastSequence: endpoint.lastSequence,
-    isPaused: connection.isPaused,
+    acceptedCount: endpoint.acceptedCount,
+    consumedBytes: connection.consumedBytes,
     rules: bus.subscriptions.rulesOf(endpoint.index),
     replies: [...bus.router.replies.pendingOf(endpoint.index)].map(({ serial, callee }) => ({
       serial,
@@ -109,7 +123,8 @@ export function restoreBus(
     endpoint.connection.restoreAuthentication(peer.authentication);
     endpoint.lastSerial = peer.lastSerial;
     endpoint.lastSequence = peer.lastSequence;
-    if (peer.isPaused) endpoint.connection.pause();
+    endpoint.acceptedCount = peer.acceptedCount;
+    endpoint.connection.consumedBytes = peer.consumedBytes;
     for (const text of peer.rules) {
       // Canonical texts quote every value, and may so be longer than what was added.
       const rule = parseMatchRule(text, Number.POSITIVE_INFINITY);
@@ -118,8 +133,8 @@ export function restoreBus(
     }
     ends.set(peer.uniqueName === "" ? `#${peer.index}` : peer.uniqueName, end);
   }
+  bus.names.restore(record.names, (index) => endpointAt(bus, index));
   for (const name of record.names) {
-    bus.names.restore(name, (index) => endpointAt(bus, index));
     const primary = bus.names.primaryOwner(name.name);
     if (primary !== null) bus.directory.assign(name.name, primary);
   }

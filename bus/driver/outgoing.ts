@@ -50,14 +50,20 @@ export class Outgoing {
   /** Bodies are made here, one after the other. */
   readonly #writer: Writer = new Writer(true);
   /** Serial of broadcasts, which have no single receiver. */
-  #broadcastSerial = 0;
+  #broadcastSerial: number;
 
-  constructor(strings: Strings, stage: Stage, router: Router) {
+  /** `broadcastSerial`: the one used last. */
+  constructor(strings: Strings, stage: Stage, router: Router, broadcastSerial: number) {
     this.#strings = strings;
     this.#stage = stage;
     this.#router = router;
+    this.#broadcastSerial = broadcastSerial;
     this.#header = new Header(stage.arena);
     this.#arguments = new Arguments(this.#header);
+  }
+
+  get broadcastSerial(): number {
+    return this.#broadcastSerial;
   }
 
   /** A method return with `values` of `signature` ("" and none for an empty one). */
