@@ -199,12 +199,17 @@ export class Client implements LinkEvents {
   }
 
   /** Waits for the first message that `isWanted`, and takes it out of the inbox. */
-  async first(isWanted: (message: Arrival) => boolean, what = "a message"): Promise<Arrival> {
+  async first(
+    isWanted: (message: Arrival) => boolean,
+    what = "a message",
+    deadlineMs: number = DEADLINE_MS,
+  ): Promise<Arrival> {
     let at = -1;
-    await this.#until(what, () => {
+    const arrived = (): boolean => {
       at = this.#inbox.findIndex(isWanted);
       return at >= 0 || this.#isClosed;
-    });
+    };
+    await this.#until(what, arrived, deadlineMs);
     const [message] = at < 0 ? [] : this.#inbox.splice(at, 1);
     if (message === undefined) throw new Error(`the bus hung up; awaited was ${what}`);
     return message;
@@ -283,12 +288,16 @@ export class Client implements LinkEvents {
     }
   }
 
-  async #until(what: string, isReached: () => boolean): Promise<void> {
-    const deadline = Date.now() + DEADLINE_MS;
+  async #until(
+    what: string,
+    isReached: () => boolean,
+    deadlineMs: number = DEADLINE_MS,
+  ): Promise<void> {
+    const deadline = Date.now() + deadlineMs;
     while (!isReached()) {
       const remaining = deadline - Date.now();
       if (remaining <= 0) {
-        throw new Error(`nothing came for ${DEADLINE_MS} ms; awaited was ${what}`);
+        throw new Error(`nothing came for ${deadlineMs} ms; awaited was ${what}`);
       }
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, remaining);

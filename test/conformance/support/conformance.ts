@@ -84,7 +84,13 @@ export function useBus(options: BusOptions = {}): void {
     if (skipReason() !== null) return;
     bus = await startBus(options);
     const { address } = bus;
-    observer = await new Client().open((events) => openSocket(address, events));
+    const { uid } = options;
+    // A session bus lets in nobody but its own user, not even root.
+    observer = await new Client().open((events) =>
+      uid === undefined
+        ? openSocket(address, events)
+        : openPeer(address, events, { uid, gid: uid, groups: [] }),
+    );
     await observer.addMatch("type='signal',member='NameOwnerChanged'");
   }, 20_000);
   afterAll(async () => {
