@@ -150,8 +150,11 @@ export class NativeTransport implements NativeLink {
 
   close(slot: number): void {
     this.#connections[slot] = null;
-    this.#arrivals.delete(slot);
     this.poller.close(slot);
+    const arrival = this.#arrivals.get(slot);
+    if (arrival === undefined) return;
+    this.#arrivals.delete(slot);
+    this.#spareBuffer(arrival.memory);
   }
 
   stop(): void {
@@ -230,12 +233,16 @@ export class NativeTransport implements NativeLink {
       const memory = this.#buffer(Math.min(arrival.total, 2 * have));
       memory.bytes.set(arrival.memory.bytes.subarray(0, have));
       this.#arrivals.set(slot, { memory, total: arrival.total });
+      this.#spareBuffer(arrival.memory);
       const want = Math.min(arrival.total, memory.bytes.length - SLACK_BYTES);
       this.poller.receiveInto(slot, memory.segment, have, want);
       return;
     }
     this.#arrivals.delete(slot);
+    this.#stage.stagedSegment = 0;
     connection.input(arrival.memory, 0, have);
+    // Only what is staged comes back with a SegmentReleased record.
+    if (this.#stage.stagedSegment !== segment) this.#spareBuffer(arrival.memory);
   }
 
   #closed(slot: number, code: number): void {
@@ -283,20 +290,25 @@ export class NativeTransport implements NativeLink {
     return memory;
   }
 
-  /** The addon references this buffer no longer: keep it for the next large message, or let it go. */
+  /** The addon sends nothing from this segment any more. */
   #recycle(segment: number): void {
     const memory = this.#segments[segment] ?? null;
-    if (memory !== null) {
-      const size = memory.bytes.length;
-      const spare = this.#spare.get(size) ?? [];
-      if (spare.length < SPARE_BUFFERS && size <= 2 * FIRST_LARGE_BYTES) {
-        this.#spare.set(size, spare);
-        spare.push(memory);
-        return;
-      }
-      this.#segments[segment] = null;
+    // A memory that the stage showed to the addon (a long message of a stream) is for one use.
+    if (memory === null) this.poller.removeSegment(segment);
+    else this.#spareBuffer(memory);
+  }
+
+  /** Keeps a buffer that nothing refers to for the next large message, or lets it go. */
+  #spareBuffer(memory: Memory): void {
+    const size = memory.bytes.length;
+    const spare = this.#spare.get(size) ?? [];
+    if (spare.length < SPARE_BUFFERS && size <= 2 * FIRST_LARGE_BYTES) {
+      this.#spare.set(size, spare);
+      spare.push(memory);
+    } else {
+      this.#segments[memory.segment] = null;
+      this.poller.removeSegment(memory.segment);
     }
-    this.poller.removeSegment(segment);
   }
 }
 

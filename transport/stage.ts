@@ -28,6 +28,8 @@ export class Stage {
   readonly arena: Memory;
   readonly operations: Int32Array;
   readonly maxConnections: number;
+  /** The segment of the addon that was staged last; whoever wants to know sets it to 0 before. */
+  stagedSegment = 0;
   /** Counts flushes, so that per-turn sums on connections need no clearing. */
   turn = 1;
   readonly #senderOffset: number;
@@ -239,6 +241,7 @@ export class Stage {
     if (memory.segment < 0 && this.#poller !== null) {
       memory.segment = this.#poller.addSegment(memory.buffer);
     }
+    if (memory.segment > 0) this.stagedSegment = memory.segment;
     return memory.segment;
   }
 }
