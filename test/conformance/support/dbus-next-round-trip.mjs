@@ -73,6 +73,8 @@ const gone = new Promise((resolve) =>
     if (name === NAME && newOwner === "") resolve(true);
   }),
 );
+// The rule goes out on another connection than the release: let it arrive first.
+await driver.GetId();
 seen.released = await service.releaseName(NAME);
 seen.gone = await gone;
 
