@@ -46,7 +46,8 @@ export interface BusSnapshot {
 
 /**
  * The record of `bus`; throws if a peer is not a memory connection, or if the bus waits for an answer
- * from a gateway or a name authority, whose promise nobody could keep elsewhere.
+ * from a gateway or a name authority, whose promise nobody could keep elsewhere. A peer that has
+ * been disconnected is not in it, even if it has not read its last bytes yet.
  */
 export function snapshotBus(
   bus: Bus,
@@ -54,7 +55,9 @@ export function snapshotBus(
   transportOf: (endpoint: Endpoint) => MemoryTransport | null,
 ): BusSnapshot {
   for (const [name] of bus.router.pending.entries()) {
-    throw new Error(`a message waits for ${name}: a bus can be recorded when its gateway has answered`);
+    throw new Error(
+      `a message waits for ${name}: a bus can be recorded when its gateway has answered`,
+    );
   }
   const peers = [...bus.directory.endpoints()].map((endpoint) => {
     const transport = transportOf(endpoint);
