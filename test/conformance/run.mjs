@@ -39,6 +39,10 @@ for (const { bus, excuses } of rows) {
 for (const { bus, failures } of rows) {
   for (const failure of failures) console.log(`FAILED on ${bus}: ${failure}`);
 }
+const sum = (column) => rows.reduce((total, row) => total + row[column], 0);
+console.log(
+  `Tests: ${sum("failed")} failed, ${sum("passed")} passed, ${sum("excused")} excused, ${sum("withheld")} withheld`,
+);
 process.exitCode = rows.some(({ failed }) => failed > 0) ? 1 : 0;
 
 /** Counts the cases of one run; an excused case has run and differed as its excuse says. */
