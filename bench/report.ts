@@ -175,9 +175,14 @@ function number(value: number | null | undefined, digits: number): Cell {
 function ratioCells(ratio: Ratio | null): Cell[] {
   if (ratio === null) return [ABSENT, ABSENT];
   return [
-    { text: ratio.median.toFixed(2) },
-    { text: `${ratio.least.toFixed(2)}–${ratio.greatest.toFixed(2)}`, tone: "faint" },
+    { text: ratioText(ratio.median) },
+    { text: `${ratioText(ratio.least)}–${ratioText(ratio.greatest)}`, tone: "faint" },
   ];
+}
+
+/** Two digits that say something, however small the ratio is. */
+function ratioText(ratio: number): string {
+  return ratio < 0.1 ? ratio.toPrecision(2) : ratio.toFixed(2);
 }
 
 function targetCell(mode: ModeSummary): Cell {

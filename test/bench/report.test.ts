@@ -106,6 +106,16 @@ test("the table has a row for each mode, and a dash where nothing was measured",
   ]);
 });
 
+test("a small ratio keeps two digits that say something", () => {
+  const measured = [
+    series("rules-10000-same", "onehop", 1200),
+    series("rules-10000-same", "dbus-broker", 200_000),
+  ];
+  const result = { series: measured, failures: [] };
+  const summaries = summarize(modesOf("rules-10000-same"), buses, comparison, result);
+  expect(formatSpeed(summaries, buses, comparison, false)).toContain("0.0060  0.0060–0.0060");
+});
+
 test("memory is printed as medians for each bus", () => {
   const round = { idleBytes: 3_145_728, connectionBytes: 9000, ruleBytes: 250 };
   const table = formatMemory(
