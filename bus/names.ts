@@ -132,6 +132,8 @@ export class NameRegistry implements NameAuthority {
   }
 
   #request(endpoint: Endpoint, name: string, flags: number): NameDecision {
+    // It asked somebody who asks here only now, and has left meanwhile.
+    if (endpoint.connection.isClosed) return decision(RequestNameReply.Exists, null);
     const primary = this.#queues.get(name)?.[0];
     const ownership = ownershipOf(endpoint, flags);
     if (primary === undefined) {

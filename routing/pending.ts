@@ -9,7 +9,6 @@ export interface HeldMessage {
   readonly memory: Memory;
   readonly byteLength: number;
   readonly descriptors: number;
-  readonly sequence: number;
 }
 
 /**
@@ -38,10 +37,9 @@ export class PendingMessages {
     offset: number,
     byteLength: number,
     descriptors: number,
-    sequence: number,
   ): void {
     const copy = Memory.of(memory.bytes.subarray(offset, offset + byteLength));
-    const held = { sender, memory: copy, byteLength, descriptors, sequence };
+    const held = { sender, memory: copy, byteLength, descriptors };
     const waiting = this.#byName.get(name);
     if (waiting === undefined) this.#byName.set(name, [held]);
     else waiting.push(held);

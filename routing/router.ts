@@ -84,8 +84,12 @@ export class Router {
   readonly #driverSenders: Int32Array;
   /** The descriptor set of the message being routed, or 0. */
   #descriptorSet = 0;
-  /** Receivers to disconnect when the current message is done. */
-  #doomed: Endpoint[] = [];
+  /**
+   * Receivers to disconnect when the current message is done, and not before: a departure is itself
+   * a change of names with messages to others, and must not happen in the middle of another one.
+   */
+  readonly #doomed: Endpoint[] = [];
+  #isRouting = false;
 
   constructor(
     strings: Strings,
@@ -141,12 +145,15 @@ export class Router {
     sender.lastSequence = this.sequence.next();
     sender.acceptedCount++;
     this.counters.accepted++;
+    this.#isRouting = true;
     this.#dispatch(sender);
+    this.#isRouting = false;
     if (this.#doomed.length > 0) this.#disconnectDoomed();
   }
 
-  /** A turn is over: strings that nobody holds may go. */
+  /** A turn is over: who could not be given a message is disconnected, strings that nobody holds may go. */
   endTurn(): void {
+    this.#disconnectDoomed();
     this.#strings.sweep();
   }
 
@@ -164,7 +171,6 @@ export class Router {
     const { memory, offset } = header;
     this.#stage.message(this.sequence.last, memory, offset, length, 0, 0, memory, 0, 0, 0);
     this.#deliverToReceivers(count, 0, null);
-    if (this.#doomed.length > 0) this.#disconnectDoomed();
   }
 
   /** Sends a message that the bus made, `byteLength` bytes at `offset`, to one endpoint. */
@@ -191,7 +197,6 @@ export class Router {
     );
     if (this.#isFull(receiver)) {
       this.#doom(receiver, "it does not read its replies");
-      this.#disconnectDoomed();
       return;
     }
     this.#stage.to(receiver.connection);
@@ -204,15 +209,7 @@ export class Router {
     const byteLength = header.headerLength + header.bodyLength;
     if (this.pending.bytesOf(sender) + byteLength > this.#limits.maxPendingBytes) return false;
     if (this.#descriptorSet !== 0) this.#stage.retainDescriptors(this.#descriptorSet);
-    this.pending.hold(
-      name,
-      sender,
-      header.memory,
-      header.offset,
-      byteLength,
-      this.#descriptorSet,
-      sender.lastSequence,
-    );
+    this.pending.hold(name, sender, header.memory, header.offset, byteLength, this.#descriptorSet);
     return true;
   }
 
@@ -369,6 +366,8 @@ export class Router {
         // It was parsed and validated when it came; only the header in hand has to be filled again.
         header.parse(this.#strings, held.memory, 0);
         this.#descriptorSet = held.descriptors;
+        // Its receiver may have got later ones: it takes its place in the order of the bus now.
+        held.sender.lastSequence = this.sequence.next();
         const receiver = isFound ? this.#directory.find(header.destination) : null;
         if (receiver !== null) this.#unicast(held.sender, receiver);
         else this.#meaning.undelivered(held.sender, header, Undelivered.NoOwner);
@@ -377,7 +376,9 @@ export class Router {
       this.#stage.flush();
       if (held.descriptors !== 0) this.#stage.releaseDescriptors(held.descriptors);
     }
-    if (this.#doomed.length > 0) this.#disconnectDoomed();
+    if (this.#isRouting) return;
+    this.#disconnectDoomed();
+    this.#stage.flush();
   }
 
   /** Stages the message in hand with its sender's name stitched in. */
@@ -401,6 +402,8 @@ export class Router {
   }
 
   #isFull(receiver: Endpoint): boolean {
+    // Who has missed one message must not be given a later one.
+    if (receiver.doom !== "") return true;
     const stage = this.#stage;
     const queued = receiver.connection.queuedBytes(stage.turn);
     return queued !== 0 && queued + stage.messageLength > this.#limits.maxOutgoingBytes;
@@ -453,9 +456,11 @@ export class Router {
   }
 
   #disconnectDoomed(): void {
-    const doomed = this.#doomed;
-    this.#doomed = [];
-    for (const receiver of doomed) this.#meaning.disconnect(receiver, receiver.doom);
+    for (;;) {
+      const receiver = this.#doomed.shift();
+      if (receiver === undefined) return;
+      this.#meaning.disconnect(receiver, receiver.doom);
+    }
   }
 }
 

@@ -7,6 +7,7 @@ import { Arguments } from "../../wire/args.ts";
 import { Header } from "../../wire/header.ts";
 import type { Strings } from "../../wire/intern.ts";
 import { marshalInto } from "../../wire/marshal.ts";
+import { Memory, SLACK_BYTES } from "../../wire/memory.ts";
 import {
   DRIVER_NAME,
   DRIVER_PATH,
@@ -38,7 +39,8 @@ interface Fields {
 }
 
 /**
- * Writes driver messages into the stage's scratch area and hands them to the router. Serials count
+ * Writes driver messages into the stage's scratch area, or into a memory of their own if they are
+ * long, and hands them to the router. Serials count
  * per receiver, and every message says NO_REPLY_EXPECTED, as dbus-daemon's do.
  */
 export class Outgoing {
@@ -51,6 +53,9 @@ export class Outgoing {
   readonly #writer: Writer = new Writer(true);
   /** Serial of broadcasts, which have no single receiver. */
   #broadcastSerial: number;
+  /** Where the message being written lies, and where it ends so far. */
+  #memory: Memory;
+  #end = 0;
 
   /** `broadcastSerial`: the one used last. */
   constructor(strings: Strings, stage: Stage, router: Router, broadcastSerial: number) {
@@ -58,6 +63,7 @@ export class Outgoing {
     this.#stage = stage;
     this.#router = router;
     this.#broadcastSerial = broadcastSerial;
+    this.#memory = stage.arena;
     this.#header = new Header(stage.arena);
     this.#arguments = new Arguments(this.#header);
   }
@@ -119,7 +125,7 @@ export class Outgoing {
     };
     this.#broadcastSerial = this.#broadcastSerial === 0xffffffff ? 1 : this.#broadcastSerial + 1;
     const offset = this.#write(fields, this.#broadcastSerial, signature, values);
-    this.#header.parse(this.#strings, this.#stage.arena, offset);
+    this.#header.parse(this.#strings, this.#memory, offset);
     this.#router.broadcastFromDriver(this.#header, this.#arguments);
   }
 
@@ -131,19 +137,19 @@ export class Outgoing {
     descriptors = 0,
   ): void {
     const offset = this.#write(fields, receiver.nextSerial(), signature, values);
-    this.#router.sendFromDriver(receiver, this.#stage.arena, offset, this.#end - offset, descriptors);
+    this.#router.sendFromDriver(receiver, this.#memory, offset, this.#end - offset, descriptors);
   }
 
-  #end = 0;
-
-  /** Writes a message into the scratch area; returns its offset, and leaves its end in `#end`. */
+  /** Writes a message; returns its offset, and leaves where it lies in `#memory` and its end in `#end`. */
   #write(fields: Fields, serial: number, signature: string, values: readonly unknown[]): number {
     this.#writer.reset();
     marshalInto(this.#writer, signature, values);
     const body = this.#writer.bytes;
     const room = 512 + textBytes(fields) + body.length;
-    const offset = this.#stage.scratch(room);
-    const { view, bytes } = this.#stage.arena;
+    const isLong = room > this.#stage.scratchMessageBytes;
+    this.#memory = isLong ? new Memory(new ArrayBuffer(room + SLACK_BYTES)) : this.#stage.arena;
+    const offset = isLong ? 0 : this.#stage.scratch(room);
+    const { view, bytes } = this.#memory;
     view.setUint8(offset, 0x6c);
     view.setUint8(offset + 1, fields.type);
     view.setUint8(offset + 2, MessageFlag.NoReplyExpected);
@@ -168,7 +174,7 @@ export class Outgoing {
 
   /** Writes a field and pads it; returns where it ended before the padding. */
   #string(code: number, type: number, text: string): number {
-    const { view, bytes } = this.#stage.arena;
+    const { view, bytes } = this.#memory;
     const at = this.#end;
     view.setUint32(at, code | (1 << 8) | (type << 16), true);
     // Names and paths are ASCII, which names.ts and object-path.ts made sure of.
@@ -179,7 +185,7 @@ export class Outgoing {
   }
 
   #signature(text: string): void {
-    const { view, bytes } = this.#stage.arena;
+    const { view, bytes } = this.#memory;
     const at = this.#end;
     view.setUint32(at, HeaderField.Signature | (1 << 8) | (SIGNATURE << 16), true);
     bytes[at + 4] = text.length;
@@ -189,14 +195,14 @@ export class Outgoing {
   }
 
   #number(code: number, value: number): void {
-    const { view } = this.#stage.arena;
+    const { view } = this.#memory;
     view.setUint32(this.#end, code | (1 << 8) | (UINT32 << 16), true);
     view.setUint32(this.#end + 4, value, true);
     this.#end += 8;
   }
 
   #pad(end: number): number {
-    const { bytes } = this.#stage.arena;
+    const { bytes } = this.#memory;
     this.#end = end;
     while ((this.#end & 7) !== 0) bytes[this.#end++] = 0;
     return end;
