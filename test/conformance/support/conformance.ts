@@ -77,6 +77,8 @@ export class Scene {
 
 let bus: RunningBus | null = null;
 let observer: Client | null = null;
+/** With CONFORMANCE_STOP=1 one failure in a file is enough: what comes after it is not tried. */
+let hasFailed = false;
 
 /** Starts one bus for the cases of a test file. */
 export function useBus(options: BusOptions = {}): void {
@@ -116,13 +118,16 @@ export function conformance(
     const reason = skipReason();
     if (reason !== null) return notRun(reason);
     if (bus === null || observer === null) throw new Error("useBus() was not called");
+    if (hasFailed && process.env["CONFORMANCE_STOP"] === "1") return;
     const scene = new Scene(bus, observer);
+    hasFailed = true;
     try {
       if (excuse === null) await body(scene);
       else await mustDiffer(() => body(scene));
     } finally {
       await scene.end();
     }
+    hasFailed = false;
   }, 30_000);
 }
 

@@ -153,6 +153,7 @@ export function decode(bytes: Uint8Array): Message {
   const fields = new Map<number, Value>();
   // The header's fields are an array of (code, variant) by the specification.
   for (const [code, variant] of reader.read("a(yv)") as unknown as [number, Variant][]) {
+    if (fields.has(code)) throw new Error(`header field ${code} appears twice`);
     fields.set(code, variant.value);
   }
   reader.align(8);
