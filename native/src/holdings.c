@@ -74,7 +74,12 @@ struct segment *find_segment(struct poller *poller, int32_t number) {
 }
 
 void release_segment(struct poller *poller, struct segment *segment) {
-        if (--segment->references > 0 || segment->is_released)
+        if (--segment->references == 0)
+                announce_unused(poller, segment);
+}
+
+void announce_unused(struct poller *poller, struct segment *segment) {
+        if (segment->references > 0 || segment->is_released)
                 return;
         segment->is_released = true;
         segment->next_released = NULL;

@@ -273,6 +273,7 @@ static void end_turn(struct poller *poller, uint32_t word_count) {
 /* Handles what is ready; fills the table of records. */
 static void collect(struct poller *poller) {
         struct epoll_event events[MAX_EVENTS];
+        uint32_t first;
         int i, n;
 
         poller->counters[COUNTER_WAITS]++;
@@ -288,16 +289,27 @@ static void collect(struct poller *poller) {
                         flush_connection(poller, connection);
                 }
         }
-        if (!report_released_segments(poller) || !report_pending(poller))
+        if (!report_released_segments(poller) || !report_pending(poller) || n == 0)
                 return;
+        /*
+         * epoll gives those who always have more in the same order each time, and all others behind them. The
+         * receive area may be full before their turn comes: so whoever found no room is first the next time.
+         */
+        first = poller->first_event % (uint32_t)n;
+        poller->first_event = 0;
         for (i = 0; i < n; i++) {
-                if (events[i].data.u64 & LISTENER_EVENT) {
-                        int32_t index = (int32_t)(uint32_t)events[i].data.u64;
+                uint32_t at = (first + (uint32_t)i) % (uint32_t)n;
+                struct epoll_event *event = &events[at];
+
+                if (event->data.u64 & LISTENER_EVENT) {
+                        int32_t index = (int32_t)(uint32_t)event->data.u64;
 
                         accept_connections(poller, table_find(&poller->listeners, index), index);
-                } else if (events[i].events & ~(uint32_t)EPOLLOUT) {
-                        read_connection(poller, poller->connections[events[i].data.u64]);
+                } else if (event->events & ~(uint32_t)EPOLLOUT) {
+                        read_connection(poller, poller->connections[event->data.u64]);
                 }
+                if (poller->first_event == 0 && !has_room(poller))
+                        poller->first_event = at + 1;
         }
 }
 

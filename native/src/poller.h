@@ -163,6 +163,8 @@ struct connection {
 struct listener {
         int fd;
         int32_t number; /* JavaScript's */
+        int burst; /* how many to accept at once */
+        uint64_t last_turn; /* when it was ready last */
         bool is_listening;
 };
 
@@ -209,6 +211,7 @@ struct poller {
         uint64_t turn;
         uint32_t record_count;
         uint32_t receive_at; /* used bytes of the receive area */
+        uint32_t first_event; /* where reading starts among the events of the next turn */
 
         struct connection **connections;
         uint32_t max_slots, used_slots, connection_count;
@@ -264,6 +267,8 @@ napi_status define_methods(napi_env env, napi_value object);
 
 void accept_connections(struct poller *poller, struct listener *listener, int32_t index);
 void read_connection(struct poller *poller, struct connection *connection);
+/* Can a connection that kept nothing still be read in this turn? */
+bool has_room(struct poller *poller);
 /* Records for what connections have to report; false if there was no room for all. */
 bool report_pending(struct poller *poller);
 /* Keeps what the records of this turn left unconsumed. */
@@ -303,6 +308,8 @@ void release_transient_sets(struct poller *poller);
 int32_t add_segment(struct poller *poller, napi_value buffer, struct bytes bytes);
 struct segment *find_segment(struct poller *poller, int32_t number);
 void release_segment(struct poller *poller, struct segment *segment);
+/* Lets JavaScript know if no output refers to this segment. */
+void announce_unused(struct poller *poller, struct segment *segment);
 void remove_segment(struct poller *poller, struct segment *segment);
 /* Records for released segments; false if there was no room for all. */
 bool report_released_segments(struct poller *poller);

@@ -126,6 +126,7 @@ void run_operations(struct poller *poller, uint32_t word_count) {
         while (word_count - at >= OPERATION_WORDS) {
                 int32_t destination = words[at];
                 struct message message;
+                int i;
 
                 read_message(poller, &message, words + at);
                 at += OPERATION_WORDS;
@@ -137,10 +138,26 @@ void run_operations(struct poller *poller, uint32_t word_count) {
                         for (; count > 0 && at < word_count; count--)
                                 stage_message(poller, words[at++], &message);
                 }
+                /* Nobody may have taken it: destinations that are gone or failed, pieces that were copied. */
+                for (i = 0; i < PIECES; i++)
+                        if (message.segments[i])
+                                announce_unused(poller, message.segments[i]);
         }
 }
 
 /* ---- writing ---- */
+
+/*
+ * Drops the message at the front, of which nothing was written. The kernel refuses descriptors while the
+ * processes of this user have too many in flight. Any of them can bring that about, at a time of its choice,
+ * so it must not end the connection of whoever was to get the message: CVE-2014-3532 of dbus-daemon, which
+ * has dropped such messages since.
+ */
+static void drop_message(struct poller *poller, struct output *output) {
+        const struct mark_block *marks = output->first_marks;
+
+        advance_output(poller, output, (size_t)(marks->marks[marks->first].end - output->written));
+}
 
 /* One sendmsg; 0 or -errno. */
 static int write_once(struct poller *poller, struct connection *connection) {
@@ -174,6 +191,10 @@ static int write_once(struct poller *poller, struct connection *connection) {
         do
                 n = sendmsg(connection->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
         while (n < 0 && errno == EINTR);
+        if (n < 0 && errno == ETOOMANYREFS && set) {
+                drop_message(poller, output);
+                return 0;
+        }
         if (n < 0 && errno != EAGAIN)
                 return -errno;
         connection->is_blocked = n < 0 || (uint64_t)n < total;
