@@ -320,7 +320,8 @@ export class Bus {
   #ownerChanged(name: string, oldOwner: Endpoint | null, newOwner: Endpoint | null): void {
     const isUnique = name.startsWith(":");
     if (oldOwner !== null) {
-      this.directory.withdraw(name, oldOwner);
+      const id = isUnique ? oldOwner.uniqueId : this.strings.findText(name);
+      this.directory.withdraw(id, oldOwner);
       if (!oldOwner.connection.isClosed) this.#outgoing.signal(oldOwner, "NameLost", "s", [name]);
     }
     if (newOwner !== null && !isUnique) this.directory.assign(name, newOwner);

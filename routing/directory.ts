@@ -54,9 +54,8 @@ export class Directory {
     return id;
   }
 
-  /** Undoes `assign`. */
-  withdraw(name: string, endpoint: Endpoint): void {
-    const id = this.#strings.findText(name);
+  /** Undoes `assign`, which returned `id`. */
+  withdraw(id: number, endpoint: Endpoint): void {
     this.#byName[id] = null;
     endpoint.removeSender(id);
     this.#strings.release(id);

@@ -58,9 +58,11 @@ export class Endpoint {
   }
 
   removeSender(id: number): void {
-    const at = this.senders.subarray(0, this.senderCount).indexOf(id);
-    if (at < 0) return;
-    this.senders.copyWithin(at, at + 1, this.senderCount);
+    const { senders } = this;
+    let at = 0;
+    while (at < this.senderCount && senders[at] !== id) at++;
+    if (at === this.senderCount) return;
     this.senderCount--;
+    for (; at < this.senderCount; at++) senders[at] = senders[at + 1] as number; // at + 1 ≤ senderCount
   }
 }
