@@ -29,7 +29,7 @@ export const DEFAULT_LIMITS: Limits = {
   maxOutgoingBytes: 64 << 20,
   maxMessageSize: 128 << 20,
   maxIncomingUnixFds: 1024,
-  maxMessageUnixFds: 253,
+  maxMessageUnixFds: 16,
   authTimeoutMs: 240_000,
   maxCompletedConnections: 100_000,
   maxIncompleteConnections: 10_000,

@@ -1,5 +1,7 @@
 /** Hot path: which calls wait for a reply, from whom. */
 
+import { randomInt } from "node:crypto";
+
 const NONE = -1;
 const INITIAL_SLOTS = 1024;
 
@@ -17,6 +19,8 @@ export interface PendingReply {
  * call and its reply allocate nothing, and a disconnect costs as much as it has slots.
  */
 export class ReplyTable {
+  readonly #secret: number = randomInt(2 ** 32);
+  readonly #factor: number = randomInt(2 ** 31) * 2 + 1;
   #capacity = INITIAL_SLOTS;
   #buckets: Int32Array = new Int32Array(INITIAL_SLOTS).fill(NONE);
   #caller: Int32Array = new Int32Array(INITIAL_SLOTS);
@@ -122,10 +126,10 @@ export class ReplyTable {
   }
 
   #bucket(caller: number, serial: number): number {
-    // Serials of one caller are mostly consecutive, and a caller that chooses hostile ones makes
-    // only its own bucket long: the caller is in every hash.
-    const hash = Math.imul(serial, 0x9e3779b1) ^ Math.imul(caller + 1, 0x85ebca6b);
-    return (hash ^ (hash >>> 15)) & (this.#capacity - 1);
+    // Callers choose their serials: without a secret, they could choose ones that share a bucket.
+    let hash = Math.imul(serial ^ this.#secret, 0x9e3779b1) ^ Math.imul(caller + 1, 0x85ebca6b);
+    hash = Math.imul(hash ^ (hash >>> 15), this.#factor);
+    return (hash ^ (hash >>> 13)) & (this.#capacity - 1);
   }
 
   #remove(slot: number): void {
