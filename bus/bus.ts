@@ -293,6 +293,10 @@ export class Bus {
         this.#handshakes.end(endpoint.connection);
       },
       ownerChanged: (name, oldOwner, newOwner) => this.#ownerChanged(name, oldOwner, newOwner),
+      answeredLater: () => {
+        this.#owner.turnEnded();
+        this.stage.flush();
+      },
     };
   }
 

@@ -23,6 +23,8 @@ export interface DriverContext {
   register(endpoint: Endpoint, uniqueName: string): void;
   /** Applies a change of owner to the directory and announces it. */
   ownerChanged(name: string, oldOwner: Endpoint | null, newOwner: Endpoint | null): void;
+  /** Sends what an answer that came between two messages has led to. */
+  answeredLater(): void;
 }
 
 /** One call of a method of the driver. */
@@ -54,6 +56,8 @@ export interface DriverMethod {
   readonly interface: string;
   readonly member: string;
   readonly input: string;
+  /** The leading part of `input` that it looks at; values are made of no more. */
+  readonly reads: string;
   readonly output: string;
   /** dbus-daemon answers most calls at any object path; those of newer interfaces only at its own. */
   readonly anyPath: boolean;

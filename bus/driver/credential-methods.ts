@@ -29,7 +29,7 @@ function method(
   output: string,
   run: DriverMethod["run"],
 ): DriverMethod {
-  return { interface: DRIVER_NAME, member, input: "s", output, anyPath: true, run };
+  return { interface: DRIVER_NAME, member, input: "s", reads: "s", output, anyPath: true, run };
 }
 
 /** The bus answers for itself with its own process. */

@@ -5,7 +5,7 @@ import { Undelivered } from "../../routing/outcome.ts";
 import type { Header } from "../../wire/header.ts";
 import type { Strings } from "../../wire/intern.ts";
 import { DRIVER_PATH, MessageFlag, MessageType } from "../../wire/protocol.ts";
-import { unmarshal } from "../../wire/unmarshal.ts";
+import { unmarshalLeading } from "../../wire/unmarshal.ts";
 import {
   type Answer,
   type Call,
@@ -32,6 +32,8 @@ const INTERFACES_ANYWHERE: ReadonlySet<string> = new Set(
 );
 const INTERFACES_HERE: ReadonlySet<string> = new Set(METHODS.map((method) => method.interface));
 
+/** No sensible call of the driver is longer, and making values of it must not hold everybody up. */
+const ARGUMENT_BYTES = 1 << 20;
 const ERROR_PREFIX = "org.freedesktop.DBus.Error.";
 const NO_REPLY_EXPECTED = MessageFlag.NoReplyExpected;
 const NO_AUTO_START = MessageFlag.NoAutoStart;
@@ -60,7 +62,12 @@ export class Driver {
       this.#answer(call, "", driverError("InvalidArgs", text));
       return;
     }
-    const values = valuesOf(header, signature);
+    if (header.bodyLength > ARGUMENT_BYTES) {
+      const text = `Call to ${method.member} has ${header.bodyLength} bytes of arguments, more than ${ARGUMENT_BYTES}`;
+      this.#answer(call, "", driverError("LimitsExceeded", text));
+      return;
+    }
+    const values = valuesOf(header, method.reads);
     this.#answer(call, method.output, method.run({ ...call, values }, this.#context));
   }
 
@@ -209,5 +216,6 @@ function byMember(methods: readonly DriverMethod[]): Map<string, DriverMethod[]>
 function valuesOf(header: Header, signature: string): readonly unknown[] {
   if (signature === "") return [];
   const { memory, bodyOffset, bodyLength, isLittleEndian } = header;
-  return unmarshal(signature, memory.bytes.subarray(bodyOffset, bodyOffset + bodyLength), isLittleEndian);
+  const bytes = memory.bytes.subarray(bodyOffset, bodyOffset + bodyLength);
+  return unmarshalLeading(signature, bytes, isLittleEndian);
 }

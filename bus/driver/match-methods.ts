@@ -17,7 +17,7 @@ export const matchMethods: readonly DriverMethod[] = [
 ];
 
 function method(member: string, run: DriverMethod["run"]): DriverMethod {
-  return { interface: DRIVER_NAME, member, input: "s", output: "", anyPath: true, run };
+  return { interface: DRIVER_NAME, member, input: "s", reads: "s", output: "", anyPath: true, run };
 }
 
 /** https://dbus.freedesktop.org/doc/dbus-specification.html#bus-messages-add-match */

@@ -37,14 +37,14 @@ function method(
   output: string,
   run: DriverMethod["run"],
 ): DriverMethod {
-  return { interface: DRIVER_INTERFACE, member, input, output, anyPath: true, run };
+  return { interface: DRIVER_INTERFACE, member, input, reads: input, output, anyPath: true, run };
 }
 
 /** https://dbus.freedesktop.org/doc/dbus-specification.html#bus-messages-hello */
 function hello(call: Call, context: DriverContext): Answer {
   const { sender, serial, wantsReply } = call;
   if (sender.isRegistered) return driverError("Failed", "Already handled an Hello message");
-  waitFor(sender, (done) =>
+  waitFor(sender, context, (done) =>
     context.authority.hello(sender, (uniqueName) => {
       if (sender.connection.isClosed) return;
       context.register(sender, uniqueName);
@@ -83,7 +83,7 @@ function requestName(call: Call, context: DriverContext): Answer {
       `Connection "${sender.uniqueName}" is not allowed to own more services (increase limits in configuration file if required; max_names_per_connection=${limit})`,
     );
   }
-  waitFor(sender, (done) =>
+  waitFor(sender, context, (done) =>
     context.authority.request(sender, name, number(call, 1), (decision) => {
       const { change } = decision;
       if (change !== null) context.ownerChanged(name, change.oldOwner, change.newOwner);
@@ -112,7 +112,7 @@ function releaseName(call: Call, context: DriverContext): Answer {
       `Cannot release the ${DRIVER_NAME} service because it is owned by the bus`,
     );
   }
-  waitFor(sender, (done) =>
+  waitFor(sender, context, (done) =>
     context.authority.release(sender, name, (decision) => {
       const { change } = decision;
       if (change !== null) context.ownerChanged(name, change.oldOwner, change.newOwner);
@@ -126,12 +126,18 @@ function releaseName(call: Call, context: DriverContext): Answer {
 }
 
 /** Asks somebody who may answer later; until then the asker's input waits, and nobody else's. */
-function waitFor(asker: Endpoint, ask: (done: () => void) => void): void {
+function waitFor(
+  asker: Endpoint,
+  context: DriverContext,
+  ask: (done: () => void) => void,
+): void {
   let isDone = false;
   let isWaiting = false;
   ask(() => {
     isDone = true;
-    if (isWaiting) asker.connection.resume();
+    if (!isWaiting) return;
+    asker.connection.resume();
+    context.answeredLater();
   });
   if (isDone) return;
   isWaiting = true;

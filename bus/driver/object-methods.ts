@@ -46,7 +46,9 @@ function method(
   anyPath: boolean,
   run: DriverMethod["run"],
 ): DriverMethod {
-  return { interface: interfaceName, member, input, output, anyPath, run };
+  // What somebody wants a property to be is of no interest: they are all read-only.
+  const reads = member === "Set" ? "ss" : input;
+  return { interface: interfaceName, member, input, reads, output, anyPath, run };
 }
 
 function reloadConfig(_call: Call, context: DriverContext): Answer {
