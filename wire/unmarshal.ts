@@ -32,6 +32,16 @@ export function readValues(reader: Reader, signature: string, depth = 0): unknow
   return plansOf(signature).map((plan) => plan(reader, depth));
 }
 
+/** As `unmarshal`, of the first arguments only: `signature` is the beginning of the body's. */
+export function unmarshalLeading(
+  signature: string,
+  bytes: Uint8Array,
+  isLittleEndian = true,
+): unknown[] {
+  const reader = new Reader(bytes, isLittleEndian, 0);
+  return plansOf(signature).map((plan) => plan(reader, 0));
+}
+
 /** Reads one value of a complete type; `depth` counts the containers around it. */
 type Plan = (reader: Reader, depth: number) => unknown;
 
