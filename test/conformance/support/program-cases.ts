@@ -30,6 +30,7 @@ interface Running {
 /** Declares the cases on a bus that runs as `uid`, with programs that run as the same user. */
 export function programCases(who: string, uid?: number): void {
   if (uid !== undefined && process.getuid?.() !== 0) {
+    useBus();
     conformance(`Programs as ${who}`, { spec: "programs" }, async () =>
       notRun("only root can be somebody else"),
     );
