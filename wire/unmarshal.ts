@@ -38,8 +38,7 @@ export function unmarshalLeading(
   bytes: Uint8Array,
   isLittleEndian = true,
 ): unknown[] {
-  const reader = new Reader(bytes, isLittleEndian, 0);
-  return plansOf(signature).map((plan) => plan(reader, 0));
+  return readValues(new Reader(bytes, isLittleEndian, 0), signature);
 }
 
 /** Reads one value of a complete type; `depth` counts the containers around it. */

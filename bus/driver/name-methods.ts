@@ -14,6 +14,8 @@ import {
 } from "./call.ts";
 
 const DRIVER_INTERFACE = DRIVER_NAME;
+/** DBUS_START_REPLY_ALREADY_RUNNING */
+const ALREADY_RUNNING = 2;
 
 export const nameMethods: readonly DriverMethod[] = [
   method("Hello", "", "s", hello),
@@ -144,11 +146,12 @@ function waitFor(
   asker.connection.pause();
 }
 
-/** Nothing can be started on this bus: a name is running, or it is unknown. */
+/** Nothing can be started yet: a name with a service file is running already, or it is unknown. */
 function startServiceByName(call: Call, context: DriverContext): Answer {
   const name = text(call, 0);
-  const isRunning = !isUniqueName(name) && context.directory.findText(name) !== null;
-  return isRunning ? [2] : driverError("ServiceUnknown", notProvided(name));
+  const isRunning = context.directory.findText(name) !== null;
+  if (isRunning && context.activatableNames().includes(name)) return [ALREADY_RUNNING];
+  return driverError("ServiceUnknown", notProvided(name));
 }
 
 /** dbus-daemon's words for a name that nobody owns and nothing would start. */
