@@ -34,7 +34,7 @@ export interface Outlet {
   /** Sequence number of the oldest message that is not handed over, or 0. */
   readonly unsentFrom: number;
   setReading(isReading: boolean): void;
-  /** Ends the stream after what is queued. */
+  /** Ends the stream; what is queued is still tried. */
   close(): void;
 }
 

@@ -17,7 +17,7 @@ export class StreamOutlet implements Outlet {
   #queue: Uint8Array[] = [];
   #queuedBytes = 0;
   #writtenBytes = 0;
-  #marks: Mark[] = [];
+  readonly #marks: Mark[] = [];
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -27,14 +27,9 @@ export class StreamOutlet implements Outlet {
     return this.#queuedBytes + this.#socket.writableLength;
   }
 
+  /** As exact as node tells: a write that the kernel has taken in part counts as not taken. */
   get unsentFrom(): number {
-    const sent = this.#writtenBytes - this.#socket.writableLength;
-    let done = 0;
-    for (const mark of this.#marks) {
-      if (mark.end > sent) break;
-      done++;
-    }
-    this.#marks.splice(0, done);
+    this.#forgetSent();
     return this.#marks[0]?.sequence ?? 0;
   }
 
@@ -54,7 +49,7 @@ export class StreamOutlet implements Outlet {
     this.#socket.cork();
     for (const bytes of queue) this.#socket.write(bytes);
     this.#socket.uncork();
-    if (this.#socket.writableLength === 0) this.#marks = [];
+    this.#forgetSent();
   }
 
   setReading(isReading: boolean): void {
@@ -62,9 +57,20 @@ export class StreamOutlet implements Outlet {
     else this.#socket.pause();
   }
 
+  /** What the kernel does not take now is dropped: the peer may never read again. */
   close(): void {
     this.flush();
-    this.#socket.destroySoon();
+    this.#socket.destroy();
+  }
+
+  #forgetSent(): void {
+    const sent = this.#writtenBytes - this.#socket.writableLength;
+    let done = 0;
+    for (const mark of this.#marks) {
+      if (mark.end > sent) break;
+      done++;
+    }
+    this.#marks.splice(0, done);
   }
 }
 
@@ -88,6 +94,14 @@ export function attachStream(
   });
   // Paused in the middle of a chunk: what was kept goes first.
   socket.on("resume", deliver);
-  socket.on("error", (error) => connection.close(`cannot receive or send: ${error.message}`));
-  socket.on("close", () => connection.hungUp());
+  socket.on("error", (error: NodeJS.ErrnoException) => {
+    // A peer that left is noticed by the end of its stream.
+    if (error.code === "EPIPE" || error.code === "ECONNRESET") return;
+    connection.close(`cannot receive or send: ${error.message}`);
+  });
+  socket.on("close", () => {
+    connection.hungUp();
+    owner.turnEnded();
+    stage.flush();
+  });
 }

@@ -106,7 +106,10 @@ function releaseName(call: Call, context: DriverContext): Answer {
     return driverError("InvalidArgs", `Given bus name "${name}" is not valid`);
   }
   if (isUniqueName(name)) {
-    return driverError("InvalidArgs", `Cannot release a service starting with ':' such as "${name}"`);
+    return driverError(
+      "InvalidArgs",
+      `Cannot release a service starting with ':' such as "${name}"`,
+    );
   }
   if (name === DRIVER_NAME) {
     return driverError(
@@ -128,11 +131,7 @@ function releaseName(call: Call, context: DriverContext): Answer {
 }
 
 /** Asks somebody who may answer later; until then the asker's input waits, and nobody else's. */
-function waitFor(
-  asker: Endpoint,
-  context: DriverContext,
-  ask: (done: () => void) => void,
-): void {
+function waitFor(asker: Endpoint, context: DriverContext, ask: (done: () => void) => void): void {
   let isDone = false;
   let isWaiting = false;
   ask(() => {
