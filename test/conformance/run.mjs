@@ -71,7 +71,7 @@ function summary(bus, { testResults, startTime }, lines) {
       count(reasons, `not run: ${notRun.get(title)}`);
     } else if (mark !== undefined) {
       row[word]++;
-      count(reasons, mark);
+      count(reasons, mark.slice(1, -1));
     } else {
       row.passed++;
     }
