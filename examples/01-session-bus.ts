@@ -39,10 +39,7 @@ async function show(): Promise<void> {
   });
   await service.requestName(NAME, 0);
 
-  const greetings = [
-    ...(await subscribe(await connect())),
-    ...(await subscribe(await connect())),
-  ];
+  const greetings = [...(await subscribe(await connect())), ...(await subscribe(await connect()))];
   const caller = await connect();
   const reply = await caller.call(
     new dbus.Message({

@@ -92,7 +92,7 @@ test("whatever is written is read back as it was", () => {
       {
         name: fc.constantFrom("node", "method", "x-y"),
         attributes: fc.dictionary(fc.constantFrom("name", "type"), text),
-        children: fc.array(tie("element"), { maxLength: 3, maxLength: 4 }),
+        children: fc.array(tie("element"), { maxLength: 3, depthIdentifier: "element" }),
         text,
       },
       { requiredKeys: ["name"] },
