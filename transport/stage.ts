@@ -130,19 +130,20 @@ export class Stage {
 
   /** Stages the current message for one more receiver. */
   to(connection: Connection): void {
+    const { slot } = connection;
+    if (slot >= 0 && this.#words + OPERATION_WORDS + 2 > OPERATION_CAPACITY) this.#flushNative();
     if (connection.stagedTurn !== this.turn) {
       connection.stagedTurn = this.turn;
       connection.stagedBytes = 0;
     }
     connection.stagedBytes += this.#headLength + this.#middleLength + this.#tailLength;
-    const slot = connection.slot;
     if (slot < 0) {
       this.#toOutlet(connection);
       return;
     }
     const words = this.operations;
     const start = this.#operation;
-    if (start >= 0 && this.#words + 2 <= OPERATION_CAPACITY) {
+    if (start >= 0) {
       const count = words[start] as number; // written below
       if (count >= 0) {
         words[start] = -2;
@@ -153,7 +154,6 @@ export class Stage {
       words[this.#words++] = slot;
       return;
     }
-    if (this.#words + OPERATION_WORDS + 2 > OPERATION_CAPACITY) this.#flushNative();
     const at = this.#words;
     this.#operation = at;
     words[at] = slot;
@@ -218,6 +218,8 @@ export class Stage {
     const words = this.#words;
     this.#words = 0;
     this.#operation = -1;
+    // What was staged is now either sent or counted as unsent.
+    this.turn++;
     this.#poller?.flush(words);
   }
 
