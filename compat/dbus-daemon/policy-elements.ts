@@ -15,7 +15,9 @@ export interface PolicyRule {
   readonly context: PolicyContext;
   readonly subject: RuleSubject;
   readonly allows: boolean;
-  /** It holds for every name or message, so that it overrides all rules of its subject before it. */
+  /** The only type of message it is about; `null` for all, and for rules not about messages. */
+  readonly messageType: string | null;
+  /** It holds for every name, or every message of its type: it overrides such rules before it. */
   readonly isUnconditional: boolean;
   readonly connect: ConnectRule | null;
   readonly file: string;
@@ -101,6 +103,7 @@ function readContext(
 // Attributes by what they ask for. The value "*" makes the first ones unconditional.
 const sendWildcards = ["interface", "member", "error", "destination", "path", "type"];
 const receiveWildcards = ["interface", "member", "error", "sender", "path", "type"];
+const messageTypes = ["method_call", "method_return", "error", "signal"];
 const booleans = ["eavesdrop", "send_broadcast", "send_requested_reply", "receive_requested_reply"];
 const known: ReadonlySet<string> = new Set([
   ...sendWildcards.map((name) => `send_${name}`),
@@ -143,7 +146,7 @@ function checkRule({ attributes }: XmlElement): string | null {
   }
   for (const name of ["send_type", "receive_type"]) {
     const value = attributes.get(name) ?? "*";
-    if (!["*", "method_call", "method_return", "signal", "error"].includes(value)) {
+    if (value !== "*" && !messageTypes.includes(value)) {
       return `"${value}" is not a message type`;
     }
   }
@@ -167,7 +170,7 @@ function checkRule({ attributes }: XmlElement): string | null {
 /** The rule, or the text of a warning when it is about somebody unknown and therefore never fits. */
 function makeRule(element: XmlElement, context: PolicyContext, file: string): PolicyRule | string {
   const { attributes } = element;
-  const common = { context, allows: element.name === "allow", file, element };
+  const common = { context, allows: element.name === "allow", messageType: null, file, element };
   for (const subject of ["user", "group"] as const) {
     const value = attributes.get(subject);
     if (value === undefined) continue;
@@ -184,8 +187,9 @@ function makeRule(element: XmlElement, context: PolicyContext, file: string): Po
     return { ...common, subject: "own", isUnconditional: own === "*", connect: null };
   }
   const sends = [...attributes.keys()].some((name) => name.startsWith("send_"));
+  const type = attributes.get(sends ? "send_type" : "receive_type") ?? "*";
   const isUnconditional = [...attributes].every(([name, value]) => {
-    if (name === "log") return true;
+    if (name === "log" || name === "send_type" || name === "receive_type") return true;
     // Rules that allow without these fit ordinary traffic; rules that deny with them fit only some.
     if (name === "eavesdrop" || name.endsWith("_requested_reply")) return common.allows;
     const isWildcard = (sends ? sendWildcards : receiveWildcards).includes(
@@ -193,7 +197,9 @@ function makeRule(element: XmlElement, context: PolicyContext, file: string): Po
     );
     return isWildcard && value === "*";
   });
-  return { ...common, subject: sends ? "send" : "receive", isUnconditional, connect: null };
+  const messageType = type === "*" ? null : type;
+  const subject = sends ? "send" : "receive";
+  return { ...common, subject, messageType, isUnconditional, connect: null };
 }
 
 /**
@@ -204,29 +210,32 @@ export function unenforcedRules(rules: readonly PolicyRule[]): {
   readonly denials: readonly PolicyRule[];
   readonly missing: readonly string[];
 } {
-  const denials: PolicyRule[] = [];
-  const missing: string[] = [];
+  const denials = new Set<PolicyRule>();
+  const missing = new Set<string>();
   const inOrder = contexts.flatMap((context) => rules.filter((rule) => rule.context === context));
-  for (const [subject, what] of [
-    ["own", "owning names"],
-    ["send", "sending messages"],
-    ["receive", "receiving messages"],
+  for (const [subject, what, types] of [
+    ["own", "owning names", [null]],
+    ["send", "sending messages", messageTypes],
+    ["receive", "receiving messages", messageTypes],
   ] as const) {
-    let open: PolicyRule[] = [];
-    let isAllowed = false;
-    for (const rule of inOrder) {
-      if (rule.subject !== subject) continue;
-      const isForAll = rule.context === "default" || rule.context === "mandatory";
-      if (!rule.allows) open.push(rule);
-      else if (rule.isUnconditional && isForAll) {
-        open = [];
-        isAllowed = true;
+    for (const type of types) {
+      let open: PolicyRule[] = [];
+      let isAllowed = false;
+      for (const rule of inOrder) {
+        const isAboutType = rule.messageType === null || rule.messageType === type;
+        if (rule.subject !== subject || !isAboutType) continue;
+        const isForAll = rule.context === "default" || rule.context === "mandatory";
+        if (!rule.allows) open.push(rule);
+        else if (rule.isUnconditional && isForAll) {
+          open = [];
+          isAllowed = true;
+        }
       }
+      for (const rule of open) denials.add(rule);
+      if (!isAllowed && !open.some((rule) => rule.isUnconditional)) missing.add(what);
     }
-    denials.push(...open);
-    if (!isAllowed && !open.some((rule) => rule.isUnconditional)) missing.push(what);
   }
-  return { denials, missing };
+  return { denials: rules.filter((rule) => denials.has(rule)), missing: [...missing] };
 }
 
 /** Who may connect, in the order of application. */

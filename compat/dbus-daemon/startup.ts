@@ -1,7 +1,8 @@
 /** The life of the daemon: start, tell the address, reload, stop. */
 
 import { spawn } from "node:child_process";
-import { closeSync, existsSync, unlinkSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, existsSync, writeFileSync, writeSync } from "node:fs";
+import { unlink } from "node:fs/promises";
 import { resolve } from "node:path";
 import { type StartedBus, startBus } from "../../bus/index.ts";
 import { findUser } from "./accounts.ts";
@@ -63,14 +64,12 @@ class Daemon {
     try {
       await this.#becomeReady(started);
     } catch (error) {
-      await started.stop();
-      this.#removePidFile();
+      await this.#stop(started);
       throw error;
     }
     process.on("SIGHUP", () => this.#reload());
     const signal = await ended;
-    await started.stop();
-    this.#removePidFile();
+    await this.#stop(started);
     // dbus-daemon handles only SIGTERM; an interrupted one looks interrupted to its shell.
     if (signal === "SIGINT") process.kill(process.pid, signal);
     return 0;
@@ -177,13 +176,14 @@ class Daemon {
     return null;
   }
 
-  #removePidFile(): void {
-    if (this.#pidFile === null) return;
-    try {
-      unlinkSync(this.#pidFile);
-    } catch (error) {
-      this.#log.warning(`cannot remove ${this.#pidFile}: ${describeError(error)}`);
-    }
+  /** Stops the bus and removes what it made, as far as the user that it has become may do that. */
+  async #stop(started: StartedBus): Promise<void> {
+    const pidFile = this.#pidFile;
+    const leave = (error: unknown): void => {
+      this.#log.warning(`left behind: ${error instanceof Error ? error.message : error}`);
+    };
+    await started.stop().catch(leave);
+    if (pidFile !== null) await unlink(pidFile).catch(leave);
   }
 }
 

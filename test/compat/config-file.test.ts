@@ -262,6 +262,21 @@ test("a policy that allows everything gives no warning, in any of its usual spel
   ).toEqual([]);
 });
 
+test("types of messages are allowed and denied one by one", () => {
+  const rules = (verb: string, types: string[]): string =>
+    types.map((type) => `<${verb} send_type="${type}"/>`).join("");
+  const rest = '<allow own="*"/><allow receive_sender="*"/>';
+  const policy = (text: string): string[] =>
+    warningsOf(loadOne(`<policy context="default">${rest}${text}</policy>`));
+  expect(policy(rules("allow", ["method_call", "method_return", "error", "signal"]))).toEqual([]);
+  expect(policy(rules("allow", ["method_call", "method_return", "error"]))).toEqual([
+    expect.stringContaining("no <policy> allows sending messages, which"),
+  ]);
+  const denied =
+    rules("deny", ["signal"]) + rules("allow", ["method_call", "method_return", "error"]);
+  expect(policy(denied)).toEqual([expect.stringContaining('<deny send_type="signal">')]);
+});
+
 test("every rule that denies is told with its place, and so is what nothing allows", () => {
   expect(
     warningsOf(
@@ -270,9 +285,9 @@ test("every rule that denies is told with its place, and so is what nothing allo
 <policy context="mandatory"><deny own="a.b"/></policy>`),
     ),
   ).toEqual([
-    'a.conf:5: <deny own="a.b">: is not enforced yet: the bus lets pass what this denies',
     'a.conf:4: <deny send_destination="a.b" send_member="M" send_interface="a.b">: ' +
       "is not enforced yet: the bus lets pass what this denies",
+    'a.conf:5: <deny own="a.b">: is not enforced yet: the bus lets pass what this denies',
   ]);
   expect(warningsOf(loadOne(""))).toEqual([
     "a.conf: no <policy> allows owning names, sending messages, receiving messages, " +

@@ -1,6 +1,6 @@
 /** onehop-dbus-daemon as a process: what it prints, how it ends, what it leaves behind. */
 
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import {
   chmodSync,
   existsSync,
@@ -12,7 +12,7 @@ import {
   watch,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
+import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import {
@@ -211,6 +211,61 @@ test("without the addon it says what is missing and works", async () => {
   const { stderr } = await ended;
   expect(stderr.split("\n").filter((line) => line.includes("descriptor"))).toHaveLength(1);
 });
+
+test("it becomes the configured user, without groups, once its sockets are open", async () => {
+  // Only root can become somebody else; anybody can become who they are.
+  const { uid, username } = userInfo();
+  const user = uid === 0 ? "nobody" : username;
+  const words = [configure(`${listen("bus")}<user>${user}</user>`), "--print-address=3"];
+  const { told, child, ended } = run([...words, "--address", `unix:path=${folder}/bus`]);
+  // Nobody is served before.
+  await handshake(await told, authLine);
+  const proc = readFileSync(`/proc/${child.pid}/status`, "utf8");
+  const expected = spawnSync("id", ["-u", user], { encoding: "utf8" }).stdout.trim();
+  expect(/^Uid:\t(\d+)\t(\d+)/m.exec(proc)?.slice(1)).toEqual([expected, expected]);
+  child.kill("SIGTERM");
+  expect(await ended).toMatchObject({ status: 0 });
+});
+
+test("with --syslog lines also go to the system log, with --syslog-only nowhere else", async () => {
+  const logger = join(folder, "logger");
+  writeFileSync(logger, `#!/bin/sh\necho "$@" > ${folder}/log\ncat >> ${folder}/log\n`);
+  chmodSync(logger, 0o755);
+  const path = { PATH: `${folder}:${process.env["PATH"]}` };
+  for (const option of ["--syslog", "--syslog-only"]) {
+    const words = [configure(`${listen("bus")}<servicehelper>/x</servicehelper>`), option];
+    const { told, child, ended } = run([...words, "--print-address=3"], path);
+    await told;
+    child.kill("SIGTERM");
+    const { stderr } = await ended;
+    expect(stderr.includes("<servicehelper>")).toBe(option === "--syslog");
+    const lines = readFileSync(join(folder, "log"), "utf8");
+    expect(lines).toMatch(
+      /^--tag onehop-dbus-daemon --id=\d+ --prio-prefix\n<28>.*<servicehelper>/,
+    );
+  }
+});
+
+testWithProgram(
+  "systemd-socket-activate",
+  "it takes over sockets that systemd has opened",
+  async () => {
+    const path = join(folder, "socket");
+    const words = [`--listen=${path}`, process.execPath, builtProgram(program)];
+    const flags = [configure(listen("bus")), "--address=systemd:", "--print-address"];
+    const activator = spawn("systemd-socket-activate", [...words, ...flags], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    // It starts the bus, in its own place, when somebody connects.
+    await new Promise<void>((resolve) => {
+      activator.stderr.on("data", (text) => String(text).includes("Listening") && resolve());
+    });
+    expect(await handshake(`unix:path=${path}`, authLine)).toMatch(/^OK /);
+    const ended = new Promise((resolve) => activator.once("exit", resolve));
+    activator.kill("SIGTERM");
+    expect(await ended).toBe(0);
+  },
+);
 
 test("a user without rights can execute it", () => {
   expect(statSync(builtProgram(program)).mode & 0o555).toBe(0o555);
