@@ -1,7 +1,7 @@
 /** A case of the suite: a sentence, the section of the specification it comes from, and what a bus must do. */
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { type Arrival, Client, type ClientOptions } from "./client.ts";
+import { type Arrival, Client, type ClientOptions, patience } from "./client.ts";
 import {
   type BusKind,
   type BusOptions,
@@ -75,6 +75,9 @@ export class Scene {
   }
 }
 
+/** Long enough for a bus to do what an excuse says that it does not. */
+const EXCUSED_MS = 3000;
+
 let bus: RunningBus | null = null;
 let observer: Client | null = null;
 /** With CONFORMANCE_STOP=1 one failure in a file is enough: what comes after it is not tried. */
@@ -142,6 +145,8 @@ export function notRun(reason: string): void {
 }
 
 async function mustDiffer(body: () => Promise<void>): Promise<void> {
+  const usual = patience.ms;
+  patience.ms = EXCUSED_MS;
   const differs = await body().then(
     () => false,
     (difference: Error) => {
@@ -149,6 +154,7 @@ async function mustDiffer(body: () => Promise<void>): Promise<void> {
       return true;
     },
   );
+  patience.ms = usual;
   if (!differs) throw new Error("this bus does what the case says: the excuse is no longer true");
 }
 
