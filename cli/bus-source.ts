@@ -1,9 +1,9 @@
 /** What the commands that start a bus have in common: where its options come from. */
 
-import type { StartOptions } from "../bus/index.ts";
+import type { LogEntry, StartOptions } from "../bus/index.ts";
 import { busOptionsOf } from "../compat/dbus-daemon/bus-options.ts";
 import { loadConfiguration } from "../compat/dbus-daemon/config-file.ts";
-import { describeProblem } from "../compat/dbus-daemon/configuration.ts";
+import { describeProblem, describeUnenforcedLimits } from "../compat/dbus-daemon/configuration.ts";
 import { ServiceNames } from "../compat/dbus-daemon/service-directories.ts";
 
 /** Where to take the options from: a file, dbus-daemon's session configuration, or only defaults. */
@@ -13,14 +13,19 @@ export interface BusSource {
 }
 
 export type BusSourceResult =
-  | { readonly options: StartOptions; readonly warnings: readonly string[]; readonly problem: null }
+  | {
+      readonly options: StartOptions;
+      /** What of the configuration is not obeyed. */
+      readonly notes: readonly LogEntry[];
+      readonly problem: null;
+    }
   | { readonly options: null; readonly problem: string };
 
 /** Options for a bus; `listen` replaces the addresses of a configuration unless it is empty. */
 export function readBusSource(source: BusSource, listen: readonly string[]): BusSourceResult {
   const { configFile, session } = source;
   if (configFile === undefined && !session) {
-    return { options: { listen, mayConnect: isOwner }, warnings: [], problem: null };
+    return { options: { listen, mayConnect: isOwner }, notes: [], problem: null };
   }
   const { configuration, problem } = loadConfiguration(
     configFile === undefined ? { kind: "session" } : { kind: "file", path: configFile },
@@ -32,7 +37,14 @@ export function readBusSource(source: BusSource, listen: readonly string[]): Bus
     listen: listen.length > 0 ? listen : configuration.listen,
     activatableNames: () => services.list(),
   };
-  return { options, warnings: configuration.warnings.map(describeProblem), problem: null };
+  const notes: LogEntry[] = configuration.warnings.map((warning) => ({
+    level: "warning",
+    text: describeProblem(warning),
+    fields: {},
+  }));
+  const limits = describeUnenforcedLimits(configuration);
+  if (limits !== null) notes.push({ level: "info", text: limits, fields: {} });
+  return { options, notes, problem: null };
 }
 
 function isOwner(userId: number): boolean {

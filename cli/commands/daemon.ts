@@ -79,7 +79,7 @@ async function runDaemonCommand(given: DaemonOptions): Promise<void> {
     listen,
   );
   if (source.problem !== null) return fail(source.problem);
-  for (const text of source.warnings) log({ level: "warning", text, fields: {} });
+  source.notes.forEach(log);
 
   // Asked for before the bus starts: a signal must never leave a socket behind.
   const signalled = nextSignal(["SIGINT", "SIGTERM", "SIGHUP"]);

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Argv, CommandModule } from "yargs";
-import { startBus } from "../../bus/index.ts";
+import { type LogEntry, startBus } from "../../bus/index.ts";
 import { readBusSource } from "../bus-source.ts";
 import { ChildCommand } from "../child-command.ts";
 import { ExitStatus } from "../exit-status.ts";
@@ -63,11 +63,16 @@ function addOptions(yargs: Argv): Argv<RunOptions> {
 
 async function runWithBus(given: RunOptions, words: readonly string[]): Promise<void> {
   const log = logToStderr(given.json, paintFor(process.stderr));
-  const tell = (level: "warning" | "error", text: string): void => log({ level, text, fields: {} });
+  const fail = (text: string, status: number): void => {
+    log({ level: "error", text, fields: {} });
+    process.exitCode = status;
+  };
+  // The command's own output is what counts: only what went wrong is told beside it.
+  const tellTrouble = (entry: LogEntry): void => {
+    if (entry.level !== "info") log(entry);
+  };
   if (words.length === 0) {
-    tell("error", "name a command: onehop run [options] -- COMMAND…");
-    process.exitCode = ExitStatus.Usage;
-    return;
+    return fail("name a command: onehop run [options] -- COMMAND…", ExitStatus.Usage);
   }
   const command = new ChildCommand(words);
   const folder = await mkdtemp(join(tmpdir(), "onehop-run-"));
@@ -78,21 +83,14 @@ async function runWithBus(given: RunOptions, words: readonly string[]): Promise<
       isConfigured ? [] : [`unix:path=${join(folder, "bus")}`],
     );
     if (source.problem !== null) throw new Error(source.problem);
-    for (const text of source.warnings) tell("warning", text);
-    // The command's own output is what counts: only what went wrong is told beside it.
-    const started = await startBus({
-      ...source.options,
-      log: (entry) => {
-        if (entry.level !== "info") log(entry);
-      },
-    });
+    source.notes.forEach(tellTrouble);
+    const started = await startBus({ ...source.options, log: tellTrouble });
     const end = await command.run(environmentFor(started.address));
     await started.stop();
-    if (end.problem !== null) tell("error", end.problem);
-    process.exitCode = end.status;
+    if (end.problem === null) process.exitCode = end.status;
+    else fail(end.problem, end.status);
   } catch (error) {
-    tell("error", error instanceof Error ? error.message : String(error));
-    process.exitCode = ExitStatus.NoBus;
+    fail(error instanceof Error ? error.message : String(error), ExitStatus.NoBus);
   } finally {
     await rm(folder, { recursive: true, force: true });
     command.release();

@@ -3,9 +3,6 @@
 import type { StartOptions } from "../../bus/index.ts";
 import type { Configuration, ConnectRule } from "./configuration.ts";
 
-/** What SASL mechanisms a configuration may name, as in dbus-daemon. */
-export const knownMechanisms: readonly string[] = ["EXTERNAL", "DBUS_COOKIE_SHA1", "ANONYMOUS"];
-
 /**
  * The options that follow from a configuration alone. `current` is asked each time somebody connects, so
  * that a reloaded configuration counts from then on.

@@ -6,8 +6,10 @@ import type { Limits } from "../../bus/index.ts";
 import { parseXml, type XmlElement } from "../../xml/parse.ts";
 import { type ConfigurationChoice, standardConfigurationPath } from "./arguments.ts";
 import type { Configuration, Problem } from "./configuration.ts";
+import { checkShape, problemAt } from "./element-shape.ts";
 import { parseLimit } from "./limit-element.ts";
 import { connectRules, type PolicyRule, readPolicy, unenforcedRules } from "./policy-elements.ts";
+import { isSelinuxActive, readAppArmor, readSelinux } from "./security-elements.ts";
 import {
   sessionServiceDirectories,
   systemServiceDirectories,
@@ -68,6 +70,8 @@ const textElements = [
   ...["type", "user", "pidfile", "listen", "auth", "servicedir", "servicehelper"],
   ...["include", "includedir", "limit"],
 ];
+// The SASL mechanisms of dbus-daemon; it refuses a configuration with any other.
+const knownMechanisms = ["EXTERNAL", "DBUS_COOKIE_SHA1", "ANONYMOUS"];
 const attributesOf: Readonly<Record<string, readonly string[]>> = {
   include: ["ignore_missing", "if_selinux_enabled", "selinux_root_relative"],
   limit: ["name"],
@@ -166,7 +170,7 @@ class Loader {
       };
     }
     if (root.name !== "busconfig") return problemAt(file, root, "the root must be <busconfig>");
-    const unexpected = checkShape(file, root, []);
+    const unexpected = checkShape(file, root, [], false);
     if (unexpected !== null) return unexpected;
     for (const element of root.children) {
       const stopped = this.#readElement(file, element);
@@ -181,7 +185,7 @@ class Loader {
     if (!isFlag && !textElements.includes(element.name)) {
       return problemAt(file, element, "is not allowed inside <busconfig>");
     }
-    const unexpected = checkShape(file, element, attributesOf[element.name] ?? []);
+    const unexpected = checkShape(file, element, attributesOf[element.name] ?? [], !isFlag);
     if (unexpected !== null) return unexpected;
     if (isFlag) return this.#readFlag(file, element);
     if (element.text === "") return problemAt(file, element, "must not be empty");
@@ -214,9 +218,9 @@ class Loader {
         systemServiceDirectories().forEach(this.#addServiceDirectory);
         return null;
       case "selinux":
-        return this.#readSelinux(file, element);
+        return this.#readSecurity(file, element, readSelinux);
       default:
-        return this.#readAppArmor(file, element);
+        return this.#readSecurity(file, element, readAppArmor);
     }
   }
 
@@ -236,8 +240,7 @@ class Loader {
         draft.listen.push(text);
         return null;
       case "auth":
-        draft.authentication.push(text);
-        return null;
+        return this.#readMechanism(file, element, text);
       case "servicedir":
         this.#addServiceDirectory(fullPath(file, text));
         return null;
@@ -258,6 +261,17 @@ class Loader {
     if (!serviceDirectories.includes(path)) serviceDirectories.push(path);
   };
 
+  #readMechanism(file: string, element: XmlElement, name: string): Problem | null {
+    if (!knownMechanisms.includes(name)) {
+      const known = knownMechanisms.join(", ");
+      return problemAt(file, element, `there is no mechanism "${name}", only ${known}`);
+    }
+    if (name !== "EXTERNAL")
+      this.warn(file, element, `${name} is offered and then always rejected`);
+    this.#draft.authentication.push(name);
+    return null;
+  }
+
   #readLimit(file: string, element: XmlElement, text: string): Problem | null {
     const name = element.attributes.get("name");
     if (name === undefined) return problemAt(file, element, 'must have the attribute "name"');
@@ -268,6 +282,12 @@ class Loader {
     if (limit.key !== null) limits[limit.key] = limit.value;
     else if (!unenforcedLimits.includes(name)) unenforcedLimits.push(name);
     return null;
+  }
+
+  #readSecurity(file: string, element: XmlElement, read: typeof readSelinux): Problem | null {
+    const { problem, warning } = read(file, element);
+    if (warning !== null) this.warn(file, element, warning);
+    return problem;
   }
 
   #readPolicy(file: string, element: XmlElement): Problem | null {
@@ -317,33 +337,6 @@ class Loader {
     }
     return null;
   }
-
-  #readSelinux(file: string, element: XmlElement): Problem | null {
-    for (const child of element.children) {
-      if (child.name !== "associate") {
-        return problemAt(file, child, "is not allowed inside <selinux>");
-      }
-      const unexpected = checkShape(file, child, ["own", "context"]);
-      if (unexpected !== null) return unexpected;
-      if (child.attributes.size !== 2) {
-        return problemAt(file, child, "must have the attributes own and context");
-      }
-    }
-    if (isSelinuxActive()) this.warn(file, element, "is not obeyed: SELinux is not asked");
-    return null;
-  }
-
-  #readAppArmor(file: string, element: XmlElement): Problem | null {
-    const mode = element.attributes.get("mode") ?? "enabled";
-    if (mode === "required") return problemAt(file, element, "this bus has no AppArmor mediation");
-    if (mode !== "enabled" && mode !== "disabled") {
-      return problemAt(file, element, 'mode must be "required", "enabled" or "disabled"');
-    }
-    if (mode === "enabled" && existsSync("/sys/kernel/security/apparmor/features/dbus")) {
-      this.warn(file, element, "is not obeyed: AppArmor is not asked");
-    }
-    return null;
-  }
 }
 
 function copyOf(draft: Draft): Draft {
@@ -359,39 +352,6 @@ function copyOf(draft: Draft): Draft {
   };
 }
 
-/** No attributes but these, no elements inside (where none are read) and no text where none is read. */
-function checkShape(
-  file: string,
-  element: XmlElement,
-  attributes: readonly string[],
-): Problem | null {
-  for (const name of element.attributes.keys()) {
-    if (!attributes.includes(name)) {
-      return problemAt(file, element, `the attribute "${name}" is invalid here`);
-    }
-  }
-  const holdsElements = element.name === "busconfig" || element.name === "selinux";
-  const [child] = element.children;
-  if (!holdsElements && child !== undefined) {
-    return problemAt(file, child, "is not allowed in this context");
-  }
-  if (!textElements.includes(element.name) && element.text.trim() !== "") {
-    return problemAt(file, element, "no text is expected inside");
-  }
-  return null;
-}
-
-/** The element as written, shortened: its name and attributes. */
-function problemAt(file: string, element: XmlElement | null, text: string): Problem {
-  if (element === null) return { file, line: 0, element: "", text };
-  const attributes = [...element.attributes].map(([name, value]) => ` ${name}="${value}"`).join("");
-  return { file, line: element.line, element: `<${element.name}${attributes}>`, text };
-}
-
 function fullPath(file: string, path: string): string {
   return resolve(dirname(file), path);
-}
-
-function isSelinuxActive(): boolean {
-  return existsSync("/sys/fs/selinux/enforce");
 }

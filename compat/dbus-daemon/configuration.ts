@@ -48,3 +48,9 @@ export interface Configuration {
   /** What is understood and not obeyed, or looks like a mistake. */
   readonly warnings: readonly Problem[];
 }
+
+/** One line about limits that are set and not enforced, or `null`. */
+export function describeUnenforcedLimits({ unenforcedLimits }: Configuration): string | null {
+  if (unenforcedLimits.length === 0) return null;
+  return `limits that are not enforced yet: ${unenforcedLimits.join(", ")}`;
+}

@@ -8,9 +8,9 @@ import { type StartedBus, startBus } from "../../bus/index.ts";
 import { findUser } from "./accounts.ts";
 import type { DaemonArguments } from "./arguments.ts";
 import { Foreground, startInBackground } from "./background.ts";
-import { busOptionsOf, knownMechanisms } from "./bus-options.ts";
+import { busOptionsOf } from "./bus-options.ts";
 import { loadConfiguration } from "./config-file.ts";
-import { type Configuration, describeProblem } from "./configuration.ts";
+import { type Configuration, describeProblem, describeUnenforcedLimits } from "./configuration.ts";
 import { DaemonLog } from "./log.ts";
 import { createTransientDirectory, ServiceNames } from "./service-directories.ts";
 import { describeError } from "./system-error.ts";
@@ -93,26 +93,16 @@ class Daemon {
   }
 
   #configureLog(): void {
-    const { type, usesSyslog, warnings, unenforcedLimits } = this.#configuration;
+    const { type, usesSyslog, warnings } = this.#configuration;
     this.#log.configure(type, this.#given.log ?? (usesSyslog ? "both" : "stderr"));
     for (const warning of warnings) this.#log.warning(describeProblem(warning));
-    if (unenforcedLimits.length > 0) {
-      this.#log.info(`limits that are not enforced yet: ${unenforcedLimits.join(", ")}`);
-    }
+    const limits = describeUnenforcedLimits(this.#configuration);
+    if (limits !== null) this.#log.info(limits);
   }
 
   /** What can be known to fail is found before anything is created. */
   #check(): void {
-    const { authentication, user, pidFile } = this.#configuration;
-    for (const mechanism of authentication) {
-      if (!knownMechanisms.includes(mechanism)) {
-        const known = knownMechanisms.join(", ");
-        throw new StartError(`Unsupported auth mechanism "${mechanism}"; there are ${known}`);
-      }
-      if (mechanism !== "EXTERNAL") {
-        this.#log.warning(`<auth>: ${mechanism} is offered to clients and then always rejected`);
-      }
-    }
+    const { user, pidFile } = this.#configuration;
     if (user !== null && findUser(user) === null) {
       throw new StartError(`Could not get UID and GID for username "${user}"`);
     }

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 import {
   authLine,
   builtProgram,
@@ -14,6 +14,9 @@ import {
 } from "../compat/daemon-process.ts";
 
 const program = "cli/main.js";
+// Each test starts processes, on machines that do other things as well.
+jest.setTimeout(30_000);
+
 let folder = "";
 let running: Running[] = [];
 beforeEach(() => {

@@ -3,11 +3,14 @@
 import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 import { builtProgram, type Ended, type Running, start } from "../compat/daemon-process.ts";
 import { testWithProgram } from "../compat/programs.ts";
 
 const program = "cli/main.js";
+// Each test starts processes, on machines that do other things as well.
+jest.setTimeout(30_000);
+
 let folder = "";
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "onehop-test-run-"));

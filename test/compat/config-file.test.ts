@@ -79,7 +79,7 @@ test("values that replace, values that add up, and flags", () => {
     limits: { authTimeoutMs: 2, maxNamesPerConnection: 16, maxMessageSize: 134_217_728 },
     unenforcedLimits: ["reply_timeout"],
     connectRules: [],
-    warnings: [],
+    warnings: [expect.objectContaining({ text: "ANONYMOUS is offered and then always rejected" })],
   });
 });
 
@@ -156,6 +156,10 @@ test.each([
   ["\n\n<listen/>", "3: <listen>: must not be empty"],
   ['<listen x="1">a</listen>', '1: <listen x="1">: the attribute "x" is invalid here'],
   ["<listen>a<b/></listen>", "1: <b>: is not allowed in this context"],
+  [
+    "<auth>KERBEROS</auth>",
+    '1: <auth>: there is no mechanism "KERBEROS", only EXTERNAL, DBUS_COOKIE_SHA1, ANONYMOUS',
+  ],
   ["<fork>yes</fork>", "1: <fork>: no text is expected inside"],
   ["text", "1: <busconfig>: no text is expected inside"],
   ['<busconfig x="1"/>', '1: <busconfig x="1">: the attribute "x" is invalid here'],

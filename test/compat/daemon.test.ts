@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 import {
   authLine,
   builtProgram,
@@ -26,6 +26,9 @@ import {
 import { testWithProgram } from "./programs.ts";
 
 const program = "compat/dbus-daemon/main.js";
+// Each test starts processes, on machines that do other things as well.
+jest.setTimeout(30_000);
+
 let folder = "";
 let running: Running[] = [];
 
