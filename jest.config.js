@@ -13,6 +13,8 @@ const shared = {
 };
 
 export default {
+  // Only a hang takes as long: the tests wait for events, and these machines are shared.
+  testTimeout: 60_000,
   projects: [
     {
       ...shared,
