@@ -192,7 +192,7 @@ test("any sequence of requests, releases and departures gives what the specifica
         both.check();
       }
     }),
-    { numRuns: 500 },
+    { numRuns: 200 },
   );
 });
 

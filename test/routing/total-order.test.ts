@@ -63,7 +63,7 @@ test("all receivers see broadcasts and the driver's signals in the same order", 
       );
       for (const order of seen) expect(order).toEqual(seen[0]);
     }),
-    { numRuns: 100 },
+    { numRuns: 40 },
   );
 });
 
