@@ -59,15 +59,16 @@ class Daemon {
     if (forks && this.#foreground === null) return this.#runInBackground();
     this.#configureLog();
     this.#check();
-    const started = await this.#startBus();
+    // From here on a signal finds sockets to remove; whoever reads the address may send one at once.
     const ended = endingSignal();
+    process.on("SIGHUP", () => this.#reload());
+    const started = await this.#startBus();
     try {
       await this.#becomeReady(started);
     } catch (error) {
       await this.#stop(started);
       throw error;
     }
-    process.on("SIGHUP", () => this.#reload());
     const signal = await ended;
     await this.#stop(started);
     // dbus-daemon handles only SIGTERM; an interrupted one looks interrupted to its shell.

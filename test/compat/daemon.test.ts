@@ -31,6 +31,8 @@ jest.setTimeout(30_000);
 
 let folder = "";
 let running: Running[] = [];
+/** Buses that --fork has left behind. */
+let background: number[] = [];
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "onehop-daemon-"));
@@ -40,6 +42,8 @@ afterEach(async () => {
   for (const { child } of running) child.kill("SIGKILL");
   await Promise.all(running.map(({ ended }) => ended));
   running = [];
+  for (const processId of background) killIfThere(processId);
+  background = [];
   rmSync(folder, { recursive: true });
 });
 
@@ -126,7 +130,8 @@ test("the configuration can be an inherited descriptor, also in the background",
     encoding: "utf8",
   });
   expect({ status, stderr }).toMatchObject({ status: 0 });
-  process.kill(Number(stdout));
+  expect(stdout).toMatch(/^\d+\n$/);
+  background.push(Number(stdout));
 });
 
 test("SIGHUP takes the new configuration, or keeps the old one and says why", async () => {
@@ -169,6 +174,7 @@ test("--fork leaves a bus behind that holds none of our files, and ends with 0",
   // Standard output and standard error end, so that the background process cannot hold them.
   const { told, ended } = run([configured, "--fork", "--print-address", "--print-pid=3"]);
   const processId = Number(await told);
+  background.push(processId);
   const { status, stdout } = await ended;
   expect(status).toBe(0);
   expect(await handshake(stdout, authLine)).toMatch(/^OK /);
@@ -190,9 +196,11 @@ test("it works with its standard files closed", async () => {
   const flags = ["--fork", "--print-address=8", "--print-pid=9"];
   const { status } = spawnSync("/bin/sh", ["-c", script, ...words, ...flags]);
   expect(status).toBe(0);
+  const processId = Number(readFileSync(join(folder, "pid"), "utf8"));
+  background.push(processId);
   const address = readFileSync(join(folder, "address"), "utf8");
   expect(await handshake(address, authLine)).toMatch(/^OK /);
-  process.kill(Number(readFileSync(join(folder, "pid"), "utf8")));
+  process.kill(processId);
   await goneFrom(folder, "bus");
 });
 
@@ -300,4 +308,12 @@ function goneFrom(directory: string, name: string): Promise<void> {
     };
     check();
   });
+}
+
+function killIfThere(processId: number): void {
+  try {
+    process.kill(processId, "SIGKILL");
+  } catch {
+    // The test has ended it.
+  }
 }
