@@ -23,7 +23,7 @@ export interface StartedBus {
   readonly addresses: readonly string[];
   /** The same as one string, for DBUS_SESSION_BUS_ADDRESS. */
   readonly address: string;
-  /** Disconnects everybody and removes the socket files. */
+  /** Disconnects everybody and removes the socket files. @throws if one cannot be removed, at the end */
   stop(): Promise<void>;
 }
 
@@ -74,9 +74,18 @@ export async function startBus(options: StartOptions): Promise<StartedBus> {
     addresses,
     address: addresses.join(";"),
     stop: async () => {
-      for (const listener of listeners) listener.close();
       bus.close();
       transport?.stop();
+      // A file that may not be removed (the process has become another user) must not keep the others.
+      const failures: unknown[] = [];
+      for (const listener of listeners) {
+        try {
+          listener.close();
+        } catch (error) {
+          failures.push(error);
+        }
+      }
+      if (failures.length > 0) throw failures[0];
     },
   };
 }
