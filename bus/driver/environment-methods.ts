@@ -8,6 +8,7 @@ export const environmentMethods: readonly DriverMethod[] = [
     interface: DRIVER_NAME,
     member: "UpdateActivationEnvironment",
     input: "a{ss}",
+    reads: "a{ss}",
     output: "",
     anyPath: false,
     isPrivileged: true,

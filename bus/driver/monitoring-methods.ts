@@ -18,6 +18,7 @@ export const monitoringMethods: readonly DriverMethod[] = [
     interface: MONITORING_INTERFACE,
     member: "BecomeMonitor",
     input: "asu",
+    reads: "asu",
     output: "",
     anyPath: false,
     isPrivileged: true,
