@@ -1,5 +1,6 @@
 /** A message bus: its connections, its names and its driver put together around one router. */
 
+import type { MatchRule } from "../matchrules/rule.ts";
 import { SubscriptionIndex } from "../matchrules/subscription-index.ts";
 import { Directory } from "../routing/directory.ts";
 import { Endpoint } from "../routing/endpoint.ts";
@@ -15,12 +16,17 @@ import {
 } from "../transport/connection.ts";
 import type { Credentials } from "../transport/credentials.ts";
 import { newGuid } from "../transport/guid.ts";
-import { type MemoryEnd, type MemorySnapshot, MemoryTransport } from "../transport/memory-transport.ts";
+import {
+  type MemoryEnd,
+  type MemorySnapshot,
+  MemoryTransport,
+} from "../transport/memory-transport.ts";
 import { Stage } from "../transport/stage.ts";
 import type { Header } from "../wire/header.ts";
 import { Strings } from "../wire/intern.ts";
 import { DRIVER_NAME } from "../wire/protocol.ts";
 import { writeSenderField } from "../wire/stitch.ts";
+import { ActivationEnvironment, SYSTEMD_NAME } from "./activation-environment.ts";
 import type { DriverContext } from "./driver/call.ts";
 import { Driver } from "./driver/driver.ts";
 import { Outgoing } from "./driver/outgoing.ts";
@@ -30,6 +36,7 @@ import { type Log, silent } from "./log.ts";
 import { NameRegistry } from "./names.ts";
 import type { BusOptions } from "./options.ts";
 import { type BusSnapshot, restoreBus, snapshotBus } from "./snapshot.ts";
+import { Statistics } from "./statistics.ts";
 
 /** The most connections that a bus can have at all; limits are usually lower. */
 const MAX_CONNECTIONS = 65536;
@@ -56,6 +63,8 @@ export class Bus {
   readonly #connectionOptions: ConnectionOptions;
   readonly #mayConnect: (userId: number, groups: () => readonly number[] | null) => boolean;
   readonly #handshakes: Handshakes;
+  readonly #environment: ActivationEnvironment;
+  readonly #statistics: Statistics;
   readonly #memoryTransports: Map<Endpoint, MemoryTransport> = new Map();
   readonly #connectionsOfUser: Map<number, number> = new Map();
   #connectionCount = 0;
@@ -71,8 +80,7 @@ export class Bus {
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.log = options.log ?? silent;
     const ownUserId = process.geteuid?.();
-    this.#mayConnect =
-      options.mayConnect ?? ((userId) => userId === ownUserId || userId === 0);
+    this.#mayConnect = options.mayConnect ?? ((userId) => userId === ownUserId || userId === 0);
     this.directory = new Directory(this.strings);
     this.subscriptions = new SubscriptionIndex(this.strings);
     this.names = new NameRegistry(record?.uniqueNameCount ?? 0);
@@ -98,6 +106,19 @@ export class Bus {
       this.router,
       record?.broadcastSerial ?? 0,
     );
+    this.#environment = new ActivationEnvironment(
+      this.directory,
+      this.#outgoing,
+      options.systemdActivation === true,
+    );
+    this.#statistics = new Statistics(
+      this.subscriptions,
+      this.names,
+      this.router,
+      this.stage,
+      () => this.#connectionCount,
+      () => this.#handshakes.size,
+    );
     this.#driver = new Driver(this.strings, this.#driverContext(options));
     this.#owner = this.#connectionOwner();
     this.#connectionOptions = {
@@ -120,6 +141,11 @@ export class Bus {
     return this.router.counters;
   }
 
+  /** The variables that peers have set by UpdateActivationEnvironment for processes to be started. */
+  get activationEnvironment(): ReadonlyMap<string, string> {
+    return this.#environment.variables;
+  }
+
   /** How many peers are connected, registered or not. */
   get connectionCount(): number {
     return this.#connectionCount;
@@ -132,7 +158,7 @@ export class Bus {
   snapshot(): BusSnapshot {
     const transportOf = (endpoint: Endpoint): MemoryTransport | null =>
       this.#memoryTransports.get(endpoint) ?? null;
-    return snapshotBus(this, this.#outgoing.broadcastSerial, transportOf);
+    return snapshotBus(this, this.#outgoing.broadcastSerial, this.#environment, transportOf);
   }
 
   /** Goes on where a snapshot was taken: a new bus, and the peers' new ends by their unique names. */
@@ -146,11 +172,16 @@ export class Bus {
       const endpoint = bus.directory.at(peer.index);
       if (endpoint === null) throw new Error(`peer ${peer.index} was not restored`);
       if (peer.uniqueName !== "") {
-        bus.#register(endpoint, peer.uniqueName);
+        if (peer.monitorRules === null) bus.#register(endpoint, peer.uniqueName);
         bus.#handshakes.end(endpoint.connection);
       }
       return { end, endpoint };
     });
+    bus.#environment.restore(record.environment);
+    for (const endpoint of bus.directory.endpoints()) {
+      bus.#statistics.noteRulesOf(endpoint);
+      bus.#statistics.noteNamesOf(endpoint);
+    }
     return { bus, ends };
   }
 
@@ -163,13 +194,22 @@ export class Bus {
    * Admits a connection that a listener accepted, or says in the log why not and returns null.
    * `slot` and `link` are the addon's; a stream has neither, and gets its outlet afterwards.
    */
-  admit(credentials: Credentials, slot: number, link: NativeLink | null, origin: string): Connection | null {
+  admit(
+    credentials: Credentials,
+    slot: number,
+    link: NativeLink | null,
+    origin: string,
+  ): Connection | null {
     const refusal = this.#refusal(credentials);
     if (refusal !== null) {
       this.log({
         level: "warning",
         text: `connection refused: ${refusal}`,
-        fields: { pid: credentials.processId ?? -1, uid: credentials.userId ?? -1, listener: origin },
+        fields: {
+          pid: credentials.processId ?? -1,
+          uid: credentials.userId ?? -1,
+          listener: origin,
+        },
       });
       return null;
     }
@@ -186,7 +226,8 @@ export class Bus {
   }
 
   #refusal(credentials: Credentials): string | null {
-    const { maxCompletedConnections, maxIncompleteConnections, maxConnectionsPerUser } = this.limits;
+    const { maxCompletedConnections, maxIncompleteConnections, maxConnectionsPerUser } =
+      this.limits;
     if (this.#connectionCount >= Math.min(maxCompletedConnections, MAX_CONNECTIONS - 1)) {
       return `${this.#connectionCount} are connected (max_completed_connections=${maxCompletedConnections})`;
     }
@@ -286,6 +327,10 @@ export class Bus {
       authority,
       subscriptions: this.subscriptions,
       outgoing: this.#outgoing,
+      environment: this.#environment,
+      statistics: this.#statistics,
+      log: this.log,
+      systemdActivation: options.systemdActivation === true,
       activatableNames: options.activatableNames ?? (() => []),
       reload: options.reload ?? (() => null),
       register: (endpoint, uniqueName) => {
@@ -297,10 +342,17 @@ export class Bus {
         this.#owner.turnEnded();
         this.stage.flush();
       },
+      becomeMonitor: (endpoint, rules) => this.#becomeMonitor(endpoint, rules),
+      showUnregistered: (sender) => this.router.showUnregistered(sender),
+      showWhenRegistered: (sender) => this.router.showWhenRegistered(sender),
     };
   }
 
   #unregistered(sender: Endpoint, header: Header): void {
+    if (sender.isMonitor) {
+      sender.connection.close("it is a monitor, and monitors may not send messages");
+      return;
+    }
     const isForDriver = header.destination === this.#driverId;
     if (this.#driver.receiveUnregistered(sender, header, isForDriver)) return;
     sender.connection.close("it sent a message before Hello");
@@ -317,12 +369,19 @@ export class Bus {
     endpoint.uniqueId = this.directory.assign(uniqueName, endpoint);
     for (const isLittleEndian of [true, false]) {
       const offset = stage.senderOffset(endpoint.index, isLittleEndian);
-      endpoint.senderFieldLength = writeSenderField(stage.arena, offset, uniqueName, isLittleEndian);
+      endpoint.senderFieldLength = writeSenderField(
+        stage.arena,
+        offset,
+        uniqueName,
+        isLittleEndian,
+      );
     }
+    this.#statistics.noteRegistered(endpoint);
   }
 
   #ownerChanged(name: string, oldOwner: Endpoint | null, newOwner: Endpoint | null): void {
     const isUnique = name.startsWith(":");
+    if (isUnique && oldOwner !== null) this.#statistics.noteUnregistered();
     if (oldOwner !== null) {
       const id = isUnique ? oldOwner.uniqueId : this.strings.findText(name);
       this.directory.withdraw(id, oldOwner);
@@ -331,11 +390,46 @@ export class Bus {
     if (newOwner !== null && !isUnique) this.directory.assign(name, newOwner);
     const oldName = oldOwner?.uniqueName ?? "";
     const newName = newOwner?.uniqueName ?? "";
-    if (this.subscriptions.ruleCount > 0) {
+    if (this.subscriptions.ruleCount > 0 || this.router.monitors.isActive) {
       this.#outgoing.broadcast("NameOwnerChanged", "sss", [name, oldName, newName]);
     }
     if (newOwner !== null && !newOwner.connection.isClosed) {
       this.#outgoing.signal(newOwner, "NameAcquired", "s", [name]);
+    }
+    if (name === SYSTEMD_NAME) this.#environment.catchUp();
+  }
+
+  /** The order of signals is dbus-daemon's: the unique name first, the others as they were asked for. */
+  #becomeMonitor(endpoint: Endpoint, rules: readonly MatchRule[]): void {
+    const { processId, userId } = endpoint.connection.credentials;
+    this.log({
+      level: "info",
+      text: `${endpoint.description} became a monitor`,
+      fields: { peer: endpoint.uniqueName, pid: processId ?? -1, uid: userId ?? -1 },
+    });
+    this.subscriptions.removeSubscriber(endpoint.index);
+    this.#ownerChanged(endpoint.uniqueName, endpoint, null);
+    endpoint.uniqueId = 0;
+    endpoint.isMonitor = true;
+    for (const change of this.names.releaseAll(endpoint).reverse()) {
+      this.#ownerChanged(change.name, change.oldOwner, change.newOwner);
+    }
+    this.router.monitors.add(endpoint, rules);
+    this.#statistics.noteRulesOf(endpoint);
+    this.#failCallersOf(endpoint);
+    this.router.forget(endpoint);
+  }
+
+  #failCallersOf(endpoint: Endpoint): void {
+    for (const pending of this.router.replies.takeCallee(endpoint.index)) {
+      const caller = this.directory.at(pending.caller);
+      if (caller === null || caller.connection.isClosed) continue;
+      this.#outgoing.error(
+        caller,
+        pending.serial,
+        "org.freedesktop.DBus.Error.NoReply",
+        "Message recipient disconnected from message bus without replying",
+      );
     }
   }
 
@@ -355,21 +449,13 @@ export class Bus {
     }
     this.#handshakes.end(connection);
     this.#memoryTransports.delete(endpoint);
+    this.router.monitors.remove(endpoint);
     this.subscriptions.removeSubscriber(endpoint.index);
     for (const change of this.names.releaseAll(endpoint)) {
       this.#ownerChanged(change.name, change.oldOwner, change.newOwner);
     }
     if (endpoint.isRegistered) this.#ownerChanged(endpoint.uniqueName, endpoint, null);
-    for (const pending of this.router.replies.takeCallee(endpoint.index)) {
-      const caller = this.directory.at(pending.caller);
-      if (caller === null || caller.connection.isClosed) continue;
-      this.#outgoing.error(
-        caller,
-        pending.serial,
-        "org.freedesktop.DBus.Error.NoReply",
-        "Message recipient disconnected from message bus without replying",
-      );
-    }
+    this.#failCallersOf(endpoint);
     this.router.forget(endpoint);
     this.directory.leave(endpoint);
     this.#connectionCount--;

@@ -37,6 +37,7 @@ export class NameRegistry implements NameAuthority {
   /** Names that each endpoint owns or waits for, in the order in which it asked. */
   readonly #namesOf: Map<Endpoint, Set<string>> = new Map();
   #uniqueNameCount: number;
+  #claimCount = 0;
 
   /** `uniqueNameCount`: how many unique names have been given out; they are never given again. */
   constructor(uniqueNameCount = 0) {
@@ -93,6 +94,11 @@ export class NameRegistry implements NameAuthority {
   /** All owners of a name, the primary one first; empty if there is none. */
   queueOf(name: string): Endpoint[] {
     return (this.#queues.get(name) ?? []).map((ownership) => ownership.owner);
+  }
+
+  /** How many names all endpoints own or wait for, a name counted once for each of them. */
+  get claimCount(): number {
+    return this.#claimCount;
   }
 
   /** How many names an endpoint owns or waits for. */
@@ -185,6 +191,7 @@ export class NameRegistry implements NameAuthority {
   }
 
   #noteName(owner: Endpoint, name: string): void {
+    this.#claimCount++;
     const names = this.#namesOf.get(owner);
     if (names === undefined) this.#namesOf.set(owner, new Set([name]));
     else names.add(name);
@@ -202,6 +209,7 @@ export class NameRegistry implements NameAuthority {
     const at = queue.findIndex((ownership) => ownership.owner === endpoint);
     if (at < 0) return;
     queue.splice(at, 1);
+    this.#claimCount--;
     if (queue.length === 0) this.#queues.delete(name);
     const names = this.#namesOf.get(endpoint);
     names?.delete(name);

@@ -25,6 +25,12 @@ export interface BusOptions {
   readonly activatableNames?: () => readonly string[];
   /** Called by ReloadConfig; returns an error text, or null. Default: nothing to reload. */
   readonly reload?: () => string | null;
+  /**
+   * Says in `Features` that systemd starts the services, and passes on to it what
+   * UpdateActivationEnvironment sets. As in dbus-daemon, that is what the configuration says: nobody
+   * looks whether systemd is there. Default: false.
+   */
+  readonly systemdActivation?: boolean;
   /** Who decides about names. Default: this bus. */
   readonly nameAuthority?: (local: NameAuthority) => NameAuthority;
   /** Where to look for names that nobody here owns. Default: nowhere. */

@@ -1,10 +1,12 @@
 /** A bus as a plain record, from which another process could go on. */
 
 import { parseMatchRule } from "../matchrules/parse.ts";
+import type { MatchRule } from "../matchrules/rule.ts";
 import type { Endpoint } from "../routing/endpoint.ts";
 import type { Connection } from "../transport/connection.ts";
 import type { Credentials } from "../transport/credentials.ts";
 import type { MemoryEnd, MemorySnapshot, MemoryTransport } from "../transport/memory-transport.ts";
+import type { ActivationEnvironment, EnvironmentRecord } from "./activation-environment.ts";
 import type { Bus } from "./bus.ts";
 import type { NameRecord } from "./names.ts";
 
@@ -28,6 +30,8 @@ export interface PeerRecord {
   readonly consumedBytes: number;
   /** Canonical texts, one for each time a rule was added. */
   readonly rules: readonly string[];
+  /** What a monitor wants to see, in canonical texts; null for a peer that is none. */
+  readonly monitorRules: readonly string[] | null;
   /** Calls that wait for a reply, oldest first. */
   readonly replies: readonly { readonly serial: number; readonly callee: number }[];
   /** Partial input and unsent output. */
@@ -42,6 +46,7 @@ export interface BusSnapshot {
   readonly broadcastSerial: number;
   readonly peers: readonly PeerRecord[];
   readonly names: readonly NameRecord[];
+  readonly environment: EnvironmentRecord;
 }
 
 /**
@@ -52,6 +57,7 @@ export interface BusSnapshot {
 export function snapshotBus(
   bus: Bus,
   broadcastSerial: number,
+  environment: ActivationEnvironment,
   transportOf: (endpoint: Endpoint) => MemoryTransport | null,
 ): BusSnapshot {
   for (const [name] of bus.router.pending.entries()) {
@@ -74,6 +80,7 @@ export function snapshotBus(
     broadcastSerial,
     peers,
     names: bus.names.snapshot(),
+    environment: environment.snapshot(),
   };
 }
 
@@ -93,6 +100,7 @@ function peerRecord(bus: Bus, endpoint: Endpoint, transport: MemoryTransport): P
     acceptedCount: endpoint.acceptedCount,
     consumedBytes: connection.consumedBytes,
     rules: bus.subscriptions.rulesOf(endpoint.index),
+    monitorRules: endpoint.isMonitor ? bus.router.monitors.rulesOf(endpoint) : null,
     replies: [...bus.router.replies.pendingOf(endpoint.index)].map(({ serial, callee }) => ({
       serial,
       callee,
@@ -128,11 +136,12 @@ export function restoreBus(
     endpoint.lastSequence = peer.lastSequence;
     endpoint.acceptedCount = peer.acceptedCount;
     endpoint.connection.consumedBytes = peer.consumedBytes;
-    for (const text of peer.rules) {
-      // Canonical texts quote every value, and may so be longer than what was added.
-      const rule = parseMatchRule(text, Number.POSITIVE_INFINITY);
-      if ("code" in rule) throw new Error(`rule ${text} of ${peer.uniqueName}: ${rule.text}`);
-      bus.subscriptions.add(endpoint.index, rule);
+    for (const text of peer.rules) bus.subscriptions.add(endpoint.index, ruleOf(peer, text));
+    if (peer.monitorRules !== null) {
+      endpoint.uniqueName = peer.uniqueName;
+      endpoint.isMonitor = true;
+      const rules = peer.monitorRules.map((text) => ruleOf(peer, text));
+      bus.router.monitors.add(endpoint, rules);
     }
     ends.set(peer.uniqueName === "" ? `#${peer.index}` : peer.uniqueName, end);
   }
@@ -147,6 +156,13 @@ export function restoreBus(
     }
   }
   return ends;
+}
+
+/** Canonical texts quote every value, and may so be longer than what was added. */
+function ruleOf(peer: PeerRecord, text: string): MatchRule {
+  const rule = parseMatchRule(text, Number.POSITIVE_INFINITY);
+  if ("code" in rule) throw new Error(`rule ${text} of ${peer.uniqueName}: ${rule.text}`);
+  return rule;
 }
 
 function endpointAt(bus: Bus, index: number): Endpoint {

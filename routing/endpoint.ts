@@ -12,7 +12,9 @@ export class Endpoint {
   readonly connection: Connection;
   /** The unique name, or "" before Hello. */
   uniqueName = "";
+  /** 0 before Hello, and for a monitor, which has no name any more but the one it is addressed by. */
   uniqueId = 0;
+  isMonitor = false;
   /** Length of the SENDER field, without padding, that is appended to messages from here. */
   senderFieldLength = 0;
   /** The unique name and every well-known name primarily owned, as ids: what `sender=` may say. */

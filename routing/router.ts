@@ -12,6 +12,7 @@ import { BodyValidator, type BodyViolation, bodyViolationText } from "../wire/va
 import type { Directory } from "./directory.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { type Gateway, GatewayAnswer } from "./gateway.ts";
+import { Monitors } from "./monitors.ts";
 import { Undelivered } from "./outcome.ts";
 import { PendingMessages } from "./pending.ts";
 import { ReplyTable } from "./replies.ts";
@@ -64,6 +65,7 @@ export class Router {
   readonly sequence: Sequence;
   readonly replies: ReplyTable = new ReplyTable();
   readonly pending: PendingMessages = new PendingMessages();
+  readonly monitors: Monitors;
   readonly counters: RoutingCounters = {
     accepted: 0,
     unicast: 0,
@@ -112,6 +114,13 @@ export class Router {
     this.#header = new Header(stage.arena);
     this.#arguments = new Arguments(this.#header);
     this.#driverSenders = new Int32Array([meaning.driverId]);
+    this.monitors = new Monitors(
+      strings,
+      stage,
+      directory,
+      meaning.driverId,
+      (receivers, count, unixFds) => this.#deliverToReceivers(count, unixFds, null, receivers),
+    );
   }
 
   /** Routes the whole message at `offset`. A violation ends the sender's connection. */
@@ -146,6 +155,9 @@ export class Router {
     sender.acceptedCount++;
     this.counters.accepted++;
     this.#isRouting = true;
+    if (this.monitors.isActive && sender.isRegistered) {
+      this.monitors.see(sender, header, this.#descriptorSet);
+    }
     this.#dispatch(sender);
     this.#isRouting = false;
     if (this.#doomed.length > 0) this.#disconnectDoomed();
@@ -165,11 +177,12 @@ export class Router {
     args.begin(header);
     const senders = this.#driverSenders;
     const count = this.#subscriptions.match(header, args, senders, 1, false, NOBODY, 0);
-    this.sequence.next();
-    if (count === 0) return;
+    const sequence = this.sequence.next();
     const length = header.headerLength + header.bodyLength;
     const { memory, offset } = header;
-    this.#stage.message(this.sequence.last, memory, offset, length, 0, 0, memory, 0, 0, 0);
+    if (this.monitors.isActive) this.monitors.seeFromDriver(memory, offset, length, sequence, 0);
+    if (count === 0) return;
+    this.#stage.message(sequence, memory, offset, length, 0, 0, memory, 0, 0, 0);
     this.#deliverToReceivers(count, 0, null);
   }
 
@@ -182,25 +195,30 @@ export class Router {
     descriptors: number,
   ): void {
     if (receiver.connection.isClosed) return;
-    this.sequence.next();
-    this.#stage.message(
-      this.sequence.last,
-      memory,
-      offset,
-      byteLength,
-      0,
-      0,
-      memory,
-      0,
-      0,
-      descriptors,
-    );
+    const sequence = this.sequence.next();
+    if (this.monitors.isActive) {
+      this.monitors.seeFromDriver(memory, offset, byteLength, sequence, descriptors);
+    }
+    this.#stage.message(sequence, memory, offset, byteLength, 0, 0, memory, 0, 0, descriptors);
     if (this.#isFull(receiver)) {
       this.#doom(receiver, "it does not read its replies");
       return;
     }
     this.#stage.to(receiver.connection);
     this.counters.delivered++;
+  }
+
+  /** Shows the message in hand to the monitors, though its sender has not said Hello. */
+  showUnregistered(sender: Endpoint): void {
+    if (this.monitors.isActive) this.monitors.seeUnregistered(sender, this.#header);
+  }
+
+  /** Keeps the message in hand, Hello, and shows it to the monitors once the sender has a name. */
+  showWhenRegistered(sender: Endpoint): () => void {
+    if (!this.monitors.isActive) return showNothing;
+    const { memory, offset, headerLength, bodyLength } = this.#header;
+    const message = memory.bytes.slice(offset, offset + headerLength + bodyLength);
+    return () => this.monitors.seeKept(sender, message);
   }
 
   /** Keeps the message in hand aside until `name` is settled. */
@@ -331,14 +349,19 @@ export class Router {
     this.#deliverToReceivers(count, header.unixFds, receiver);
   }
 
-  #deliverToReceivers(count: number, unixFds: number, except: Endpoint | null): void {
-    const receivers = this.#subscriptions.receivers;
+  #deliverToReceivers(
+    count: number,
+    unixFds: number,
+    except: Endpoint | null,
+    receivers: Int32Array = this.#subscriptions.receivers,
+  ): void {
     for (let i = 0; i < count; i++) {
       const receiver = this.#directory.at(receivers[i] as number); // match filled in count of them
       if (receiver === null || receiver === except) continue;
       if (unixFds !== 0 && !receiver.connection.passesDescriptors) continue;
       if (this.#isFull(receiver)) {
-        this.#doom(receiver, "it does not read the signals that it subscribed to");
+        const what = receiver.isMonitor ? "what it monitors" : "the signals that it subscribed to";
+        this.#doom(receiver, `it does not read ${what}`);
         continue;
       }
       this.#stage.to(receiver.connection);
@@ -465,3 +488,4 @@ export class Router {
 }
 
 const NOBODY = new Int32Array(0);
+const showNothing = (): void => {};

@@ -1,11 +1,15 @@
 /** What a method of the driver is called with, and what it may answer. */
 
+import type { MatchRule } from "../../matchrules/rule.ts";
 import type { SubscriptionIndex } from "../../matchrules/subscription-index.ts";
 import type { Directory } from "../../routing/directory.ts";
 import type { Endpoint } from "../../routing/endpoint.ts";
 import type { NameAuthority } from "../../routing/name-authority.ts";
+import type { ActivationEnvironment } from "../activation-environment.ts";
 import type { Limits } from "../limits.ts";
+import type { Log } from "../log.ts";
 import type { NameRegistry } from "../names.ts";
+import type { Statistics } from "../statistics.ts";
 import type { Outgoing } from "./outgoing.ts";
 
 /** Everything that the driver's methods work on. */
@@ -17,6 +21,11 @@ export interface DriverContext {
   readonly authority: NameAuthority;
   readonly subscriptions: SubscriptionIndex;
   readonly outgoing: Outgoing;
+  readonly environment: ActivationEnvironment;
+  readonly statistics: Statistics;
+  readonly log: Log;
+  /** Is this said to be a bus that asks systemd to start services? */
+  readonly systemdActivation: boolean;
   activatableNames(): readonly string[];
   reload(): string | null;
   /** Makes `endpoint` known under its unique name. */
@@ -25,6 +34,12 @@ export interface DriverContext {
   ownerChanged(name: string, oldOwner: Endpoint | null, newOwner: Endpoint | null): void;
   /** Sends what an answer that came between two messages has led to. */
   answeredLater(): void;
+  /** Takes everything from `endpoint` that a peer has, and shows it what matches one of `rules`. */
+  becomeMonitor(endpoint: Endpoint, rules: readonly MatchRule[]): void;
+  /** Shows the message in hand to monitors, though its sender has not said Hello. */
+  showUnregistered(sender: Endpoint): void;
+  /** Keeps the message in hand, to be shown when its sender has a name. */
+  showWhenRegistered(sender: Endpoint): () => void;
 }
 
 /** One call of a method of the driver. */
@@ -61,6 +76,8 @@ export interface DriverMethod {
   readonly output: string;
   /** dbus-daemon answers most calls at any object path; those of newer interfaces only at its own. */
   readonly anyPath: boolean;
+  /** Only root and the user that runs the bus may call it. */
+  readonly isPrivileged?: true;
   run(call: Call, context: DriverContext): Answer;
 }
 

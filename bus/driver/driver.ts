@@ -15,16 +15,23 @@ import {
   driverError,
 } from "./call.ts";
 import { credentialMethods } from "./credential-methods.ts";
+import { environmentMethods } from "./environment-methods.ts";
 import { EMPTY_INTROSPECTION } from "./introspection.ts";
 import { matchMethods } from "./match-methods.ts";
+import { monitoringMethods } from "./monitoring-methods.ts";
 import { nameMethods, notProvided } from "./name-methods.ts";
 import { machineId, objectMethods } from "./object-methods.ts";
+import { refusalOf } from "./privilege.ts";
+import { statisticsMethods } from "./statistics-methods.ts";
 
 const METHODS: readonly DriverMethod[] = [
   ...nameMethods,
   ...matchMethods,
   ...credentialMethods,
   ...objectMethods,
+  ...environmentMethods,
+  ...monitoringMethods,
+  ...statisticsMethods,
 ];
 const METHODS_BY_MEMBER: ReadonlyMap<string, readonly DriverMethod[]> = byMember(METHODS);
 const INTERFACES_ANYWHERE: ReadonlySet<string> = new Set(
@@ -56,6 +63,16 @@ export class Driver {
       this.#answer(call, "", method);
       return;
     }
+    const refusal = method.isPrivileged ? refusalOf(call, this.#context) : null;
+    if (refusal !== null) {
+      this.#answer(call, "", refusal);
+      return;
+    }
+    if (!method.anyPath && call.path !== DRIVER_PATH) {
+      const text = `Method '${method.member}' is only available at the canonical object path '${DRIVER_PATH}'`;
+      this.#answer(call, "", driverError("AccessDenied", text));
+      return;
+    }
     const signature = this.#strings.textOf(header.signature);
     if (signature !== method.input) {
       const text = `Call to ${method.member} has wrong args (${signature}, expected ${method.input})\n`;
@@ -74,10 +91,16 @@ export class Driver {
   /** Before Hello: false if the message is an offence that ends the connection. */
   receiveUnregistered(sender: Endpoint, header: Header, isForDriver: boolean): boolean {
     const isCall = header.type === MessageType.MethodCall;
-    if (!isForDriver || !isCall) return isCall && header.destination === 0 && this.#local(sender, header);
+    if (!isForDriver || !isCall) {
+      if (!isCall || header.destination !== 0) return false;
+      this.#context.showUnregistered(sender);
+      this.#local(sender, header);
+      return true;
+    }
     if (this.#strings.textOf(header.member) === "Hello" && this.#isOwnInterface(header)) {
       this.receive(sender, header);
     } else {
+      this.#context.showUnregistered(sender);
       const text = "Client tried to send a message other than Hello without being registered";
       this.#answer(this.#callOf(sender, header), "", driverError("AccessDenied", text));
     }
@@ -97,7 +120,7 @@ export class Driver {
     this.#answer(this.#callOf(sender, header), "", this.#reason(sender, header, why, receiver));
   }
 
-  #local(sender: Endpoint, header: Header): boolean {
+  #local(sender: Endpoint, header: Header): void {
     const call = this.#callOf(sender, header);
     const member = call.member;
     const interfaceName = this.#strings.textOf(header.interface);
@@ -113,7 +136,6 @@ export class Driver {
       const text = `Method "${member}" with signature "${signature}" on interface "${where}" doesn't exist\n`;
       this.#answer(call, "", driverError("UnknownMethod", text));
     }
-    return true;
   }
 
   #reason(
@@ -166,7 +188,7 @@ export class Driver {
     const interfaceName = this.#strings.textOf(header.interface);
     for (const method of METHODS_BY_MEMBER.get(member) ?? []) {
       if (interfaceName !== "" && interfaceName !== method.interface) continue;
-      if (method.anyPath || path === DRIVER_PATH) return method;
+      if (path === DRIVER_PATH || INTERFACES_ANYWHERE.has(method.interface)) return method;
     }
     const isKnown = interfaceName === "" || INTERFACES_ANYWHERE.has(interfaceName);
     const isHere = path === DRIVER_PATH && INTERFACES_HERE.has(interfaceName);

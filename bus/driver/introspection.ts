@@ -17,6 +17,7 @@ const DRIVER_METHODS: readonly Member[] = [
   member("RequestName", ["s", "u"], ["u"]),
   member("ReleaseName", ["s"], ["u"]),
   member("StartServiceByName", ["s", "u"], ["u"]),
+  member("UpdateActivationEnvironment", ["a{ss}"], []),
   member("NameHasOwner", ["s"], ["b"]),
   member("ListNames", [], ["as"]),
   member("ListActivatableNames", [], ["as"]),
@@ -35,8 +36,14 @@ const DRIVER_METHODS: readonly Member[] = [
 
 /** The document for `path`: every path has the bus's methods, and the root and its like lead to its object. */
 export function introspection(path: string): string {
-  const interfaces = [driverInterface(), introspectableInterface(), peerInterface()];
-  if (path === DRIVER_PATH) interfaces.splice(1, 0, propertiesInterface());
+  const isOwnPath = path === DRIVER_PATH;
+  const interfaces = [
+    driverInterface(),
+    ...(isOwnPath ? [propertiesInterface()] : []),
+    introspectableInterface(),
+    ...(isOwnPath ? [monitoringInterface(), statisticsInterface()] : []),
+    peerInterface(),
+  ];
   return `${DOCTYPE}<node>\n${interfaces.join("")}${child(path)}</node>\n`;
 }
 
@@ -76,6 +83,20 @@ function propertiesInterface(): string {
 function introspectableInterface(): string {
   const introspect = member("Introspect", [], ["s"]);
   return element("org.freedesktop.DBus.Introspectable", methodElement(introspect));
+}
+
+function monitoringInterface(): string {
+  const becomeMonitor = member("BecomeMonitor", ["as", "u"], []);
+  return element("org.freedesktop.DBus.Monitoring", methodElement(becomeMonitor));
+}
+
+function statisticsInterface(): string {
+  return element(
+    "org.freedesktop.DBus.Debug.Stats",
+    methodElement(member("GetStats", [], ["a{sv}"])) +
+      methodElement(member("GetConnectionStats", ["s"], ["a{sv}"])) +
+      methodElement(member("GetAllMatchRules", [], ["a{sas}"])),
+  );
 }
 
 function peerInterface(): string {

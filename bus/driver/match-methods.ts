@@ -10,6 +10,7 @@ import {
   driverError,
   text,
 } from "./call.ts";
+import { refusalOf } from "./privilege.ts";
 
 export const matchMethods: readonly DriverMethod[] = [
   method("AddMatch", addMatch),
@@ -32,7 +33,11 @@ function addMatch(call: Call, context: DriverContext): Answer {
   }
   const rule = parseMatchRule(text(call, 0));
   if ("code" in rule) return driverError(rule.code, rule.text);
+  // Other peers' messages are for those only who could watch the whole bus as well.
+  const refusal = rule.eavesdrop ? refusalOf(call, context) : null;
+  if (refusal !== null) return refusal;
   subscriptions.add(call.sender.index, rule);
+  context.statistics.noteRulesOf(call.sender);
   return [];
 }
 

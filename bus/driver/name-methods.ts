@@ -46,10 +46,12 @@ function method(
 function hello(call: Call, context: DriverContext): Answer {
   const { sender, serial, wantsReply } = call;
   if (sender.isRegistered) return driverError("Failed", "Already handled an Hello message");
+  const show = context.showWhenRegistered(sender);
   waitFor(sender, context, (done) =>
     context.authority.hello(sender, (uniqueName) => {
       if (sender.connection.isClosed) return;
       context.register(sender, uniqueName);
+      show();
       if (wantsReply) context.outgoing.methodReturn(sender, serial, "s", [uniqueName]);
       context.ownerChanged(uniqueName, null, sender);
       done();
@@ -88,6 +90,7 @@ function requestName(call: Call, context: DriverContext): Answer {
   waitFor(sender, context, (done) =>
     context.authority.request(sender, name, number(call, 1), (decision) => {
       const { change } = decision;
+      context.statistics.noteNamesOf(sender);
       if (change !== null) context.ownerChanged(name, change.oldOwner, change.newOwner);
       if (wantsReply && !sender.connection.isClosed) {
         context.outgoing.methodReturn(sender, serial, "u", [decision.reply]);

@@ -13,6 +13,8 @@ import {
   text,
 } from "./call.ts";
 import { introspection } from "./introspection.ts";
+import { MONITORING_INTERFACE } from "./monitoring-methods.ts";
+import { STATISTICS_INTERFACE } from "./statistics-methods.ts";
 
 const PROPERTIES = "org.freedesktop.DBus.Properties";
 const INTROSPECTABLE = "org.freedesktop.DBus.Introspectable";
@@ -22,10 +24,14 @@ const PEER = "org.freedesktop.DBus.Peer";
  * What this bus does beyond the first version of the specification:
  * https://dbus.freedesktop.org/doc/dbus-specification.html#message-bus-properties
  */
-const PROPERTY_VALUES: ReadonlyMap<string, Variant> = new Map([
-  ["Features", new Variant("as", ["HeaderFiltering"])],
-  ["Interfaces", new Variant("as", [])],
-]);
+function propertyValues(context: DriverContext): ReadonlyMap<string, Variant> {
+  const features = ["HeaderFiltering"];
+  if (context.systemdActivation) features.push("SystemdActivation");
+  return new Map([
+    ["Features", new Variant("as", features)],
+    ["Interfaces", new Variant("as", [MONITORING_INTERFACE, STATISTICS_INTERFACE])],
+  ]);
+}
 
 export const objectMethods: readonly DriverMethod[] = [
   method(DRIVER_NAME, "GetId", "", "s", true, (_call, context) => [context.guid]),
@@ -66,27 +72,31 @@ export function machineId(): Answer {
   );
 }
 
-function getProperty(call: Call): Answer {
-  const found = propertyOf(text(call, 0), text(call, 1));
+function getProperty(call: Call, context: DriverContext): Answer {
+  const found = propertyOf(text(call, 0), text(call, 1), context);
   return "error" in found ? found : [found];
 }
 
-function setProperty(call: Call): Answer {
-  const found = propertyOf(text(call, 0), text(call, 1));
+function setProperty(call: Call, context: DriverContext): Answer {
+  const found = propertyOf(text(call, 0), text(call, 1), context);
   if ("error" in found) return found;
   const property = `${text(call, 0)}.${text(call, 1)}`;
   return driverError("PropertyReadOnly", `Property '${property}' cannot be set`);
 }
 
-function getAllProperties(call: Call): Answer {
+function getAllProperties(call: Call, context: DriverContext): Answer {
   const name = text(call, 0);
   if (!INTERFACES.has(name)) return unknownInterface(name);
-  return [name === DRIVER_NAME ? PROPERTY_VALUES : new Map()];
+  return [name === DRIVER_NAME ? propertyValues(context) : new Map()];
 }
 
-function propertyOf(interfaceName: string, property: string): Variant | DriverError {
+function propertyOf(
+  interfaceName: string,
+  property: string,
+  context: DriverContext,
+): Variant | DriverError {
   if (!INTERFACES.has(interfaceName)) return unknownInterface(interfaceName);
-  const value = interfaceName === DRIVER_NAME ? PROPERTY_VALUES.get(property) : undefined;
+  const value = interfaceName === DRIVER_NAME ? propertyValues(context).get(property) : undefined;
   if (value !== undefined) return value;
   return driverError("UnknownProperty", `Property "${interfaceName}.${property}" not found`);
 }
@@ -95,4 +105,11 @@ function unknownInterface(name: string): DriverError {
   return driverError("UnknownInterface", `Interface "${name}" not found`);
 }
 
-const INTERFACES: ReadonlySet<string> = new Set([DRIVER_NAME, PROPERTIES, INTROSPECTABLE, PEER]);
+const INTERFACES: ReadonlySet<string> = new Set([
+  DRIVER_NAME,
+  PROPERTIES,
+  INTROSPECTABLE,
+  PEER,
+  MONITORING_INTERFACE,
+  STATISTICS_INTERFACE,
+]);

@@ -102,6 +102,16 @@ export class Outgoing {
     this.#send(receiver, { type: MessageType.Error, destination, replySerial, errorName }, "s", [text]);
   }
 
+  /** A method call to `receiver` under one of its names, whose answer the bus does not wait for. */
+  methodCall(
+    receiver: Endpoint,
+    to: Required<Pick<Fields, "destination" | "path" | "interface" | "member">>,
+    signature: string,
+    values: readonly unknown[],
+  ): void {
+    this.#send(receiver, { type: MessageType.MethodCall, ...to }, signature, values);
+  }
+
   /** A signal of org.freedesktop.DBus for one peer. */
   signal(receiver: Endpoint, member: string, signature: string, values: readonly unknown[]): void {
     const fields = {

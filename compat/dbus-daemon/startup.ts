@@ -126,6 +126,7 @@ class Daemon {
       takeover: "always",
       log: this.#log.write,
       activatableNames: () => this.#services.list(),
+      systemdActivation: this.#given.systemdActivation,
       reload: () => this.#reload(),
     });
   }
