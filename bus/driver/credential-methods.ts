@@ -22,13 +22,12 @@ export const credentialMethods: readonly DriverMethod[] = [
 ];
 
 /** The identity that a question is about, or the error for a name that leads nowhere. */
-type Subject = Pick<Credentials, "processId" | "userId" | "groups" | "securityLabel" | "processDescriptor">;
+type Subject = Pick<
+  Credentials,
+  "processId" | "userId" | "groups" | "securityLabel" | "processDescriptor"
+>;
 
-function method(
-  member: string,
-  output: string,
-  run: DriverMethod["run"],
-): DriverMethod {
+function method(member: string, output: string, run: DriverMethod["run"]): DriverMethod {
   return { interface: DRIVER_NAME, member, input: "s", reads: "s", output, anyPath: true, run };
 }
 
@@ -60,10 +59,7 @@ function unixProcessId(call: Call, context: DriverContext): Answer {
   const subject = subjectOf(call, context, "PID");
   if ("error" in subject) return subject;
   if (subject.processId !== null) return [subject.processId];
-  return driverError(
-    "UnixProcessIdUnknown",
-    `Could not determine PID for '${text(call, 0)}'`,
-  );
+  return driverError("UnixProcessIdUnknown", `Could not determine PID for '${text(call, 0)}'`);
 }
 
 /** https://dbus.freedesktop.org/doc/dbus-specification.html#bus-messages-get-connection-credentials */

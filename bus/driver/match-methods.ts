@@ -46,8 +46,5 @@ function removeMatch(call: Call, context: DriverContext): Answer {
   const rule = parseMatchRule(text(call, 0));
   if ("code" in rule) return driverError(rule.code, rule.text);
   if (context.subscriptions.remove(call.sender.index, rule)) return [];
-  return driverError(
-    "MatchRuleNotFound",
-    "The given match rule wasn't found and can't be removed",
-  );
+  return driverError("MatchRuleNotFound", "The given match rule wasn't found and can't be removed");
 }

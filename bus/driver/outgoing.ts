@@ -79,7 +79,12 @@ export class Outgoing {
     signature: string,
     values: readonly unknown[],
   ): void {
-    this.#send(receiver, { type: MessageType.MethodReturn, destination: nameOf(receiver), replySerial }, signature, values);
+    this.#send(
+      receiver,
+      { type: MessageType.MethodReturn, destination: nameOf(receiver), replySerial },
+      signature,
+      values,
+    );
   }
 
   /** A method return with `descriptors` that the bus gives away. */
@@ -99,7 +104,9 @@ export class Outgoing {
 
   error(receiver: Endpoint, replySerial: number, errorName: string, text: string): void {
     const destination = nameOf(receiver);
-    this.#send(receiver, { type: MessageType.Error, destination, replySerial, errorName }, "s", [text]);
+    this.#send(receiver, { type: MessageType.Error, destination, replySerial, errorName }, "s", [
+      text,
+    ]);
   }
 
   /** A method call to `receiver` under one of its names, whose answer the bus does not wait for. */
@@ -168,12 +175,15 @@ export class Outgoing {
     view.setUint32(offset + 8, serial, true);
     this.#end = offset + FIXED_HEADER_BYTES;
     if (fields.path !== undefined) this.#string(HeaderField.Path, OBJECT_PATH, fields.path);
-    if (fields.interface !== undefined) this.#string(HeaderField.Interface, STRING, fields.interface);
+    if (fields.interface !== undefined)
+      this.#string(HeaderField.Interface, STRING, fields.interface);
     if (fields.member !== undefined) this.#string(HeaderField.Member, STRING, fields.member);
-    if (fields.errorName !== undefined) this.#string(HeaderField.ErrorName, STRING, fields.errorName);
+    if (fields.errorName !== undefined)
+      this.#string(HeaderField.ErrorName, STRING, fields.errorName);
     if (fields.replySerial !== undefined) this.#number(HeaderField.ReplySerial, fields.replySerial);
     if (fields.unixFds !== undefined) this.#number(HeaderField.UnixFds, fields.unixFds);
-    if (fields.destination !== "") this.#string(HeaderField.Destination, STRING, fields.destination);
+    if (fields.destination !== "")
+      this.#string(HeaderField.Destination, STRING, fields.destination);
     if (signature !== "") this.#signature(signature);
     const fieldsEnd = this.#string(HeaderField.Sender, STRING, DRIVER_NAME);
     view.setUint32(offset + 12, fieldsEnd - offset - FIXED_HEADER_BYTES, true);

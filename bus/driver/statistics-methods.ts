@@ -26,7 +26,15 @@ function method(
   output: string,
   run: DriverMethod["run"],
 ): DriverMethod {
-  return { interface: STATISTICS_INTERFACE, member, input, reads: input, output, anyPath: false, run };
+  return {
+    interface: STATISTICS_INTERFACE,
+    member,
+    input,
+    reads: input,
+    output,
+    anyPath: false,
+    run,
+  };
 }
 
 function connectionStatistics(call: Call, context: DriverContext): Answer {
