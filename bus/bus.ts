@@ -407,13 +407,13 @@ export class Bus {
       text: `${endpoint.description} became a monitor`,
       fields: { peer: endpoint.uniqueName, pid: processId ?? -1, uid: userId ?? -1 },
     });
-    this.subscriptions.removeSubscriber(endpoint.index);
     this.#ownerChanged(endpoint.uniqueName, endpoint, null);
     endpoint.uniqueId = 0;
     endpoint.isMonitor = true;
     for (const change of this.names.releaseAll(endpoint).reverse()) {
       this.#ownerChanged(change.name, change.oldOwner, change.newOwner);
     }
+    this.subscriptions.removeSubscriber(endpoint.index);
     this.router.monitors.add(endpoint, rules);
     this.#statistics.noteRulesOf(endpoint);
     this.#failCallersOf(endpoint);
