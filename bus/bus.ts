@@ -6,7 +6,7 @@ import { Directory } from "../routing/directory.ts";
 import { Endpoint } from "../routing/endpoint.ts";
 import { nowhere } from "../routing/gateway.ts";
 import type { NameAuthority } from "../routing/name-authority.ts";
-import type { Undelivered } from "../routing/outcome.ts";
+import { Undelivered } from "../routing/outcome.ts";
 import { type Meaning, Router, type RoutingCounters } from "../routing/router.ts";
 import {
   Connection,
@@ -24,7 +24,7 @@ import {
 import { Stage } from "../transport/stage.ts";
 import type { Header } from "../wire/header.ts";
 import { Strings } from "../wire/intern.ts";
-import { DRIVER_NAME } from "../wire/protocol.ts";
+import { DRIVER_NAME, MessageFlag } from "../wire/protocol.ts";
 import { writeSenderField } from "../wire/stitch.ts";
 import { ActivationEnvironment, SYSTEMD_NAME } from "./activation-environment.ts";
 import type { DriverContext } from "./driver/call.ts";
@@ -73,6 +73,7 @@ export class Bus {
   #retired: number[] = [];
   #retiredBefore: number[] = [];
   #nextIndex = 0;
+  #isClosing = false;
 
   /** Use `createBus` or `startBus`. */
   constructor(options: BusOptions, record: BusSnapshot | null) {
@@ -218,6 +219,7 @@ export class Bus {
 
   /** Disconnects everybody. */
   close(): void {
+    this.#isClosing = true;
     for (const endpoint of [...this.directory.endpoints()]) {
       endpoint.connection.close("the bus is shutting down");
     }
@@ -360,6 +362,20 @@ export class Bus {
 
   #undelivered(sender: Endpoint, header: Header, why: Undelivered): void {
     const receiver = this.directory.find(header.destination);
+    const isTold = (header.flags & MessageFlag.NoReplyExpected) === 0;
+    if (
+      why === Undelivered.ReceiverFull &&
+      !isTold &&
+      receiver !== null &&
+      !receiver.isReportedFull
+    ) {
+      receiver.isReportedFull = true;
+      this.log({
+        level: "warning",
+        text: `${receiver.description} does not read: messages for it are refused while ${this.limits.maxOutgoingBytes} bytes wait`,
+        fields: { peer: receiver.uniqueName, sender: sender.uniqueName },
+      });
+    }
     this.#driver.undelivered(sender, header, why, receiver);
   }
 
@@ -436,7 +452,7 @@ export class Bus {
   #closed(connection: Connection, reason: string, isHangUp: boolean): void {
     const endpoint = this.directory.at(connection.index);
     if (endpoint === null) return;
-    if (!isHangUp) {
+    if (!isHangUp && !this.#isClosing) {
       this.log({
         level: "warning",
         text: `disconnected ${endpoint.description}: ${reason}`,

@@ -168,7 +168,7 @@ export interface Poller {
   receiveInto(slot: number, segment: number, have: number, want: number): number;
   /** Makes a buffer known as a segment; its number, 1 or more, or -errno. */
   addSegment(buffer: ArrayBuffer): number;
-  /** Forgets a segment; -EBUSY while output or `receiveInto` refers to it. */
+  /** Forgets a segment and detaches its buffer; -EBUSY while output or `receiveInto` refers to it. */
   removeSegment(segment: number): number;
   /**
    * Runs the operations in words [0, wordCount) and writes all it can, now: within a turn or between.

@@ -26,6 +26,8 @@ export class Endpoint {
   acceptedCount = 0;
   /** Sequence number of the latest message accepted from here. */
   lastSequence = 0;
+  /** Was the log told that its queue is full? Once is enough. */
+  isReportedFull = false;
   /** Why it is to be disconnected when the current message has been routed, or "". */
   doom = "";
 
@@ -61,9 +63,10 @@ export class Endpoint {
 
   removeSender(id: number): void {
     const { senders } = this;
-    let at = 0;
-    while (at < this.senderCount && senders[at] !== id) at++;
-    if (at === this.senderCount) return;
+    // From the end: who leaves gives up the newest name first.
+    let at = this.senderCount - 1;
+    while (at >= 0 && senders[at] !== id) at--;
+    if (at < 0) return;
     this.senderCount--;
     for (; at < this.senderCount; at++) senders[at] = senders[at + 1] as number; // at + 1 ≤ senderCount
   }

@@ -23,8 +23,11 @@ const COPY_BYTES = 1024;
 const LARGE_BYTES = 32768;
 /** The first buffer for a large message: more is only allocated when this much has really arrived. */
 const FIRST_LARGE_BYTES = 1 << 20;
+/** Room for a header beside a body. */
+const HEADER_BYTES = 4096;
 /** Buffers of one size kept for reuse. */
 const SPARE_BUFFERS = 8;
+const LARGEST_SPARE_BYTES = FIRST_LARGE_BYTES + 2 * HEADER_BYTES;
 
 const {
   Bytes: BYTES,
@@ -281,7 +284,9 @@ export class NativeTransport implements NativeLink {
   }
 
   #buffer(byteLength: number): Memory {
-    const size = 2 ** Math.ceil(Math.log2(byteLength + SLACK_BYTES));
+    // A body that is a power of two long fits with its header.
+    const size =
+      2 ** Math.ceil(Math.log2(Math.max(1, byteLength - HEADER_BYTES))) + 2 * HEADER_BYTES;
     const spare = this.#spare.get(size)?.pop();
     if (spare !== undefined) return spare;
     const memory = new Memory(new ArrayBuffer(size));
@@ -302,7 +307,7 @@ export class NativeTransport implements NativeLink {
   #spareBuffer(memory: Memory): void {
     const size = memory.bytes.length;
     const spare = this.#spare.get(size) ?? [];
-    if (spare.length < SPARE_BUFFERS && size <= 2 * FIRST_LARGE_BYTES) {
+    if (spare.length < SPARE_BUFFERS && size <= LARGEST_SPARE_BYTES) {
       this.#spare.set(size, spare);
       spare.push(memory);
     } else {

@@ -206,7 +206,7 @@ export class Driver {
       sender,
       serial: header.serial,
       wantsReply: (header.flags & NO_REPLY_EXPECTED) === 0,
-      path: this.#strings.textOf(header.path > 0 ? header.path : 0),
+      path: this.#strings.textOf(Math.max(header.path, 0)),
       member: this.#strings.textOf(header.member),
       values: [],
     };

@@ -130,6 +130,9 @@ static napi_value js_remove_segment(napi_env env, napi_callback_info info) {
                 return make_int32(env, -ENOENT);
         if (segment->references > 0 || segment->receivers > 0)
                 return make_int32(env, -EBUSY);
+        /* Detached, its memory is free at once: garbage of this size would lie there until V8 has a reason to look. */
+        if (napi_get_reference_value(env, segment->buffer, &value) == napi_ok && value)
+                napi_detach_arraybuffer(env, value);
         remove_segment(poller, segment);
         return make_int32(env, 0);
 }
