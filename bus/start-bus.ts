@@ -15,6 +15,12 @@ import type { StartOptions } from "./options.ts";
 /** How long a listener rests when no socket can be accepted (EMFILE and the like). */
 const ACCEPT_PAUSE_MS = 100;
 
+/**
+ * Descriptors of one peer that no message has claimed yet. Messages claim theirs at once, so more is an
+ * attack on this process's RLIMIT_NOFILE, whatever the configuration allows.
+ */
+const MAX_WAITING_DESCRIPTORS = 512;
+
 /** A bus and its listeners. */
 export interface StartedBus {
   readonly bus: Bus;
@@ -62,7 +68,7 @@ export async function startBus(options: StartOptions): Promise<StartedBus> {
       bus.stage,
       bus.owner,
       acceptor,
-      bus.limits.maxIncomingUnixFds,
+      Math.min(bus.limits.maxIncomingUnixFds, MAX_WAITING_DESCRIPTORS),
     );
     acceptor.acceptOn(transport);
   }

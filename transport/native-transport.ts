@@ -318,5 +318,7 @@ export class NativeTransport implements NativeLink {
 }
 
 function errorName(code: number): string {
-  return getSystemErrorName(-code);
+  // getSystemErrorName knows libuv's errors only, and ETOOMANYREFS is not one of them.
+  const found = Object.entries(constants.errno).find(([, number]) => number === code);
+  return found === undefined ? getSystemErrorName(-code) : found[0];
 }

@@ -82,7 +82,9 @@ export function isPlainAscii(line: string): boolean {
 
 /** A line as it may be shown in a log: quoted, escaped and not longer than need be. */
 export function quoted(line: string): string {
-  return JSON.stringify(line.length > 64 ? `${line.slice(0, 64)}…` : line);
+  const shown = JSON.stringify(line.length > 64 ? `${line.slice(0, 64)}…` : line);
+  // JSON leaves these as they are, and a terminal may take them for commands.
+  return shown.replace(/[\x7f-\x9f]/g, (control) => `\\u00${control.charCodeAt(0).toString(16)}`);
 }
 
 function isBlank(line: string, index: number): boolean {
