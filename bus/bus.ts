@@ -31,7 +31,7 @@ import type { DriverContext } from "./driver/call.ts";
 import { Driver } from "./driver/driver.ts";
 import { Outgoing } from "./driver/outgoing.ts";
 import { Handshakes } from "./handshakes.ts";
-import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
+import { DEFAULT_LIMITS, type Limits, MAX_WAITING_DESCRIPTORS } from "./limits.ts";
 import { type Log, silent } from "./log.ts";
 import { NameRegistry } from "./names.ts";
 import type { BusOptions } from "./options.ts";
@@ -97,6 +97,7 @@ export class Bus {
         maxPendingBytes: this.limits.maxIncomingBytes,
         maxRepliesPerConnection: this.limits.maxRepliesPerConnection,
         maxMessageUnixFds: this.limits.maxMessageUnixFds,
+        maxOutgoingUnixFds: Math.min(this.limits.maxOutgoingUnixFds, MAX_WAITING_DESCRIPTORS),
       },
       this.#meaning(),
       record?.sequence ?? 0,

@@ -14,6 +14,8 @@ export interface Limits {
   /** Descriptors that one peer has sent and no message has claimed yet. */
   readonly maxIncomingUnixFds: number;
   readonly maxMessageUnixFds: number;
+  /** Descriptors that may wait for one receiver that does not read. */
+  readonly maxOutgoingUnixFds: number;
   /** How long the handshake and Hello may take together. */
   readonly authTimeoutMs: number;
   readonly maxCompletedConnections: number;
@@ -30,6 +32,7 @@ export const DEFAULT_LIMITS: Limits = {
   maxMessageSize: 128 << 20,
   maxIncomingUnixFds: 1024,
   maxMessageUnixFds: 16,
+  maxOutgoingUnixFds: 64,
   authTimeoutMs: 240_000,
   maxCompletedConnections: 100_000,
   maxIncompleteConnections: 10_000,
@@ -38,3 +41,9 @@ export const DEFAULT_LIMITS: Limits = {
   maxMatchRulesPerConnection: 50_000,
   maxRepliesPerConnection: 50_000,
 };
+
+/**
+ * The most descriptors of one peer, or for one peer, that this process holds, whatever a configuration
+ * allows (dbus-daemon's session.conf: 250,000,000): they are all taken from one RLIMIT_NOFILE.
+ */
+export const MAX_WAITING_DESCRIPTORS = 512;

@@ -9,17 +9,12 @@ import { type Listener, openListeners } from "../transport/listen.ts";
 import { NativeTransport } from "../transport/native-transport.ts";
 import { attachStream } from "../transport/stream-transport.ts";
 import { Bus } from "./bus.ts";
+import { MAX_WAITING_DESCRIPTORS } from "./limits.ts";
 import { type Log, silent } from "./log.ts";
 import type { StartOptions } from "./options.ts";
 
 /** How long a listener rests when no socket can be accepted (EMFILE and the like). */
 const ACCEPT_PAUSE_MS = 100;
-
-/**
- * Descriptors of one peer that no message has claimed yet. Messages claim theirs at once, so more is an
- * attack on this process's RLIMIT_NOFILE, whatever the configuration allows.
- */
-const MAX_WAITING_DESCRIPTORS = 512;
 
 /** A bus and its listeners. */
 export interface StartedBus {

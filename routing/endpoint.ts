@@ -2,6 +2,12 @@
 
 import type { Connection } from "../transport/connection.ts";
 
+interface DescriptorMark {
+  readonly count: number;
+  readonly sequence: number;
+  readonly turn: number;
+}
+
 /**
  * A connection as routing sees it. Names are ids of the bus's string table; the directory keeps
  * `senders` true as names change owners.
@@ -31,6 +37,9 @@ export class Endpoint {
   /** Why it is to be disconnected when the current message has been routed, or "". */
   doom = "";
 
+  /** Messages with descriptors that may still wait in this process, oldest first. */
+  #descriptorMarks: DescriptorMark[] = [];
+
   constructor(connection: Connection) {
     this.index = connection.index;
     this.connection = connection;
@@ -45,6 +54,21 @@ export class Endpoint {
     const { processId, userId } = this.connection.credentials;
     const name = this.uniqueName === "" ? "unregistered peer" : this.uniqueName;
     return `${name} (pid ${processId ?? "unknown"}, uid ${userId ?? "unknown"})`;
+  }
+
+  /**
+   * May `count` more descriptors wait for this receiver, `limit` in all? If so they count from now on.
+   * While it reads, nothing waits and everything may come.
+   */
+  admitDescriptors(count: number, sequence: number, turn: number, limit: number): boolean {
+    const from = this.connection.unsentFrom();
+    const isWaiting = (mark: DescriptorMark): boolean =>
+      mark.turn === turn || (from !== 0 && mark.sequence >= from);
+    this.#descriptorMarks = this.#descriptorMarks.filter(isWaiting);
+    const waiting = this.#descriptorMarks.reduce((sum, mark) => sum + mark.count, 0);
+    if (from !== 0 && waiting > 0 && waiting + count > limit) return false;
+    this.#descriptorMarks.push({ count, sequence, turn });
+    return true;
   }
 
   nextSerial(): number {

@@ -34,6 +34,8 @@ export interface RoutingLimits {
   readonly maxPendingBytes: number;
   readonly maxRepliesPerConnection: number;
   readonly maxMessageUnixFds: number;
+  /** Descriptors that may wait for one receiver that does not read. */
+  readonly maxOutgoingUnixFds: number;
 }
 
 /** What routing cannot know: the meaning of messages to and from the bus itself. */
@@ -292,7 +294,7 @@ export class Router {
       return;
     }
     this.#stageMessage(sender);
-    if (this.#isFull(receiver)) {
+    if (this.#isFull(receiver, header.unixFds)) {
       if (isReply) this.#doom(receiver, "it does not read its replies");
       else this.#meaning.undelivered(sender, header, Undelivered.ReceiverFull);
       return;
@@ -359,7 +361,7 @@ export class Router {
       const receiver = this.#directory.at(receivers[i] as number); // match filled in count of them
       if (receiver === null || receiver === except) continue;
       if (unixFds !== 0 && !receiver.connection.passesDescriptors) continue;
-      if (this.#isFull(receiver)) {
+      if (this.#isFull(receiver, unixFds)) {
         const what = receiver.isMonitor ? "what it monitors" : "the signals that it subscribed to";
         this.#doom(receiver, `it does not read ${what}`);
         continue;
@@ -424,12 +426,15 @@ export class Router {
     );
   }
 
-  #isFull(receiver: Endpoint): boolean {
+  #isFull(receiver: Endpoint, unixFds = 0): boolean {
     // Who has missed one message must not be given a later one.
     if (receiver.doom !== "") return true;
     const stage = this.#stage;
     const queued = receiver.connection.queuedBytes(stage.turn);
-    return queued !== 0 && queued + stage.messageLength > this.#limits.maxOutgoingBytes;
+    if (queued !== 0 && queued + stage.messageLength > this.#limits.maxOutgoingBytes) return true;
+    if (unixFds === 0) return false;
+    const limit = this.#limits.maxOutgoingUnixFds;
+    return !receiver.admitDescriptors(unixFds, this.sequence.last, stage.turn, limit);
   }
 
   /** Rewrites the message in hand without SENDER and unknown fields, and parses what came of it. */

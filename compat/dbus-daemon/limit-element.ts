@@ -18,7 +18,7 @@ const kinds: Readonly<Record<string, LimitKind>> = {
   max_incoming_bytes: { key: "maxIncomingBytes", ...long },
   max_incoming_unix_fds: { key: "maxIncomingUnixFds", ...long },
   max_outgoing_bytes: { key: "maxOutgoingBytes", ...long },
-  max_outgoing_unix_fds: { key: null, ...long },
+  max_outgoing_unix_fds: { key: "maxOutgoingUnixFds", ...long },
   // session.conf asks for 1 GB; no message may be longer than the specification allows.
   max_message_size: { key: "maxMessageSize", maximum: long.maximum, most: 134_217_728 },
   max_message_unix_fds: { key: "maxMessageUnixFds", ...long },
