@@ -43,6 +43,7 @@ enum { TOO_MANY_DESCRIPTORS = 0x10000, DESCRIPTORS_LOST = 0x10001 };
 enum {
         MAX_EVENTS = 256,
         MAX_ACCEPTS = 64,
+        TRIM_BYTES = 1 << 20,
         MAX_VECTORS = 1024,               /* IOV_MAX on Linux */
         SEGMENT_READ_BYTES = 1024 * 1024, /* per connection and turn, straight into a segment */
         RECORD_SLACK = 16,                /* bytes after a record that JavaScript may read */
