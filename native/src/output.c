@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "poller.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include <errno.h>
 #include <string.h>
 
@@ -234,7 +238,16 @@ static void drop_first_boundary(struct poller *poller, struct output *output) {
         free(boundary);
 }
 
+/* A long queue leaves free memory between what is in use, which the C library would keep for ever. */
+static void return_free_memory(void) {
+#ifdef __GLIBC__
+        malloc_trim(0);
+#endif
+}
+
 void discard_output(struct poller *poller, struct output *output) {
+        bool is_long = output->accepted - output->written >= TRIM_BYTES;
+
         while (output->first)
                 drop_first_piece(poller, output);
         while (output->first_marks)
@@ -245,6 +258,8 @@ void discard_output(struct poller *poller, struct output *output) {
                 release_chunk(&poller->pools, output->chunk);
         output->chunk = NULL;
         output->written = output->accepted;
+        if (is_long)
+                return_free_memory();
 }
 
 void advance_output(struct poller *poller, struct output *output, size_t length) {

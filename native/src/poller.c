@@ -2,9 +2,6 @@
 #include "poller.h"
 
 #include <errno.h>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -150,24 +147,14 @@ static void forget_pending(struct poller *poller, uint32_t slot) {
 }
 
 /* Frees a connection at once, with its descriptor and all it holds. */
-/* A long queue leaves free memory between what is in use, which the C library would keep for ever. */
-static void return_free_memory(void) {
-#ifdef __GLIBC__
-        malloc_trim(0);
-#endif
-}
-
 static void destroy_connection(struct poller *poller, struct connection *connection) {
         struct slot_list *list = poller->is_in_turn ? &poller->retired : &poller->free_slots;
         uint32_t slot = connection->slot;
-        bool was_full = poller->unsent_bytes[slot] >= TRIM_BYTES;
 
         if (connection->is_pending)
                 forget_pending(poller, slot);
         clear_input(poller, connection);
         discard_output(poller, &connection->output);
-        if (was_full)
-                return_free_memory();
         /* Closing does not suffice if a duplicate of the descriptor lives elsewhere. */
         if (connection->interest != 0)
                 epoll_ctl(poller->epoll_fd, EPOLL_CTL_DEL, connection->fd, NULL);
