@@ -49,7 +49,9 @@ void accept_connections(struct poller *poller, struct listener *listener, int32_
                 if (fd < 0) {
                         if (errno == EINTR || errno == ECONNABORTED)
                                 continue;
-                        if (errno != EAGAIN)
+                        if (errno == EAGAIN)
+                                listener->burst = 0;
+                        else
                                 report_accept_failure(poller, listener, index, errno);
                         return;
                 }
