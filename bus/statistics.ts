@@ -6,12 +6,6 @@ import type { Router } from "../routing/router.ts";
 import type { Stage } from "../transport/stage.ts";
 import type { NameRegistry } from "./names.ts";
 
-/** The most that one peer has had at a time. */
-interface Peaks {
-  rules: number;
-  names: number;
-}
-
 /**
  * Counts where things happen only what cannot be asked later: peaks, since the bus began or was
  * restored. Keys are dbus-daemon's; what counts the insides of its library has no meaning here and is
@@ -25,7 +19,6 @@ export class Statistics {
   readonly #stage: Stage;
   readonly #incompleteCount: () => number;
   readonly #connectionCount: () => number;
-  readonly #peaksOf: WeakMap<Endpoint, Peaks> = new WeakMap();
   #registeredCount = 0;
   #peakRules = 0;
   #peakRulesOfPeer = 0;
@@ -54,8 +47,7 @@ export class Statistics {
   /** A peer has another rule, or other rules. */
   noteRulesOf(endpoint: Endpoint): void {
     const count = this.#subscriptions.ruleCountOf(endpoint.index);
-    const peaks = this.#peaks(endpoint);
-    peaks.rules = Math.max(peaks.rules, count);
+    endpoint.peakRules = Math.max(endpoint.peakRules, count);
     this.#peakRulesOfPeer = Math.max(this.#peakRulesOfPeer, count);
     this.#peakRules = Math.max(this.#peakRules, this.#ruleCount);
   }
@@ -63,8 +55,7 @@ export class Statistics {
   /** A peer has another name, or waits for one. */
   noteNamesOf(endpoint: Endpoint): void {
     const count = this.#nameCountOf(endpoint);
-    const peaks = this.#peaks(endpoint);
-    peaks.names = Math.max(peaks.names, count);
+    endpoint.peakNames = Math.max(endpoint.peakNames, count);
     this.#peakNamesOfPeer = Math.max(this.#peakNamesOfPeer, count);
     this.#peakNames = Math.max(this.#peakNames, this.#nameCount);
   }
@@ -96,13 +87,12 @@ export class Statistics {
   }
 
   ofPeer(endpoint: Endpoint): Record<string, number> {
-    const peaks = this.#peaks(endpoint);
     return {
       Serial: this.#peerSerial++,
       MatchRules: this.#subscriptions.ruleCountOf(endpoint.index),
-      PeakMatchRules: peaks.rules,
+      PeakMatchRules: endpoint.peakRules,
       BusNames: this.#nameCountOf(endpoint),
-      PeakBusNames: peaks.names,
+      PeakBusNames: endpoint.peakNames,
       // What is routed at once never waits: this is what waits for names that are being found.
       IncomingBytes: this.#router.pending.bytesOf(endpoint),
       OutgoingBytes: endpoint.connection.queuedBytes(this.#stage.turn),
@@ -119,14 +109,5 @@ export class Statistics {
 
   #nameCountOf(endpoint: Endpoint): number {
     return this.#names.countOf(endpoint) + (endpoint.isRegistered ? 1 : 0);
-  }
-
-  #peaks(endpoint: Endpoint): Peaks {
-    let peaks = this.#peaksOf.get(endpoint);
-    if (peaks === undefined) {
-      peaks = { rules: 0, names: 0 };
-      this.#peaksOf.set(endpoint, peaks);
-    }
-    return peaks;
   }
 }

@@ -2,6 +2,9 @@
 
 import type { Connection } from "../transport/connection.ts";
 
+/** Shared by all that have none, since most endpoints never see a descriptor. */
+const NO_MARKS: readonly DescriptorMark[] = [];
+
 interface DescriptorMark {
   readonly count: number;
   readonly sequence: number;
@@ -32,13 +35,16 @@ export class Endpoint {
   acceptedCount = 0;
   /** Sequence number of the latest message accepted from here. */
   lastSequence = 0;
+  /** The most match rules and names that it has had at a time, for Debug.Stats. */
+  peakRules = 0;
+  peakNames = 0;
   /** Was the log told that its queue is full? Once is enough. */
   isReportedFull = false;
   /** Why it is to be disconnected when the current message has been routed, or "". */
   doom = "";
 
   /** Messages with descriptors that may still wait in this process, oldest first. */
-  #descriptorMarks: DescriptorMark[] = [];
+  #descriptorMarks: readonly DescriptorMark[] = NO_MARKS;
 
   constructor(connection: Connection) {
     this.index = connection.index;
@@ -67,7 +73,7 @@ export class Endpoint {
     this.#descriptorMarks = this.#descriptorMarks.filter(isWaiting);
     const waiting = this.#descriptorMarks.reduce((sum, mark) => sum + mark.count, 0);
     if (from !== 0 && waiting > 0 && waiting + count > limit) return false;
-    this.#descriptorMarks.push({ count, sequence, turn });
+    this.#descriptorMarks = [...this.#descriptorMarks, { count, sequence, turn }];
     return true;
   }
 
