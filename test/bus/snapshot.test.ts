@@ -289,12 +289,17 @@ function summary(record: BusSnapshot): unknown {
         rules: [...rules].sort(),
         replies: replies.map(({ serial, callee }) => [serial, nameOf(callee)]),
       }))
-      .sort((one, other) => (one.uniqueName < other.uniqueName ? -1 : 1)),
+      // Which free index a newcomer gets is not recorded, so peers before Hello are told apart by all else.
+      .sort((one, other) => (sortKey(one) < sortKey(other) ? -1 : 1)),
     names: record.names.map(({ name, owners }) => [
       name,
       owners.map(({ owner, flags, place }) => [nameOf(owner), flags, place]),
     ]),
   };
+}
+
+function sortKey(peer: { readonly uniqueName: string }): string {
+  return peer.uniqueName + JSON.stringify(peer);
 }
 
 test("a record survives JSON-like copying with partial lines, partial messages and unsent output", async () => {
