@@ -17,7 +17,7 @@ import { RECEIVE_BYTES, type Stage } from "./stage.ts";
 const RECORD_CAPACITY = 512;
 /** Bytes read from one connection in one turn: no flooder owns a turn; 64 KiB of body and its header fit. */
 const READ_BYTES = 65536 + 4096;
-/** Pieces up to this are copied together; larger ones go by reference. Measured in docs/performance.md. */
+/** Pieces up to this are copied together; larger ones go by reference, as in the measured prototype. */
 const COPY_BYTES = 1024;
 /** Messages longer than this are received into a buffer of their own. */
 const LARGE_BYTES = 32768;
