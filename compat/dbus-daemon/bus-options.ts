@@ -16,7 +16,7 @@ export function busOptionsOf(
     limits,
     ...(authentication.length > 0 && { authentication }),
     mayConnect: (userId, groups) => {
-      const isOwner = userId === process.geteuid?.();
+      const isOwner = (): boolean => userId === process.geteuid?.();
       return mayConnect(current().connectRules, isOwner, userId, groups);
     },
   };
@@ -28,15 +28,16 @@ export function busOptionsOf(
  */
 export function mayConnect(
   rules: readonly ConnectRule[],
-  isOwner: boolean,
+  isOwner: () => boolean,
   userId: number,
   groups: () => readonly number[] | null,
 ): boolean {
-  let isAllowed = isOwner;
-  for (const { allows, subject, id } of rules) {
+  // The last rule that fits decides, so the first one from the end.
+  for (let i = rules.length - 1; i >= 0; i--) {
+    const { allows, subject, id } = rules[i] as ConnectRule; // i < rules.length
     const fits =
       id === null || (subject === "user" ? id === userId : (groups()?.includes(id) ?? !allows));
-    if (fits) isAllowed = allows;
+    if (fits) return allows;
   }
-  return isAllowed;
+  return isOwner();
 }

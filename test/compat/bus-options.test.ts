@@ -28,5 +28,12 @@ test.each<[string, number, readonly number[] | null, boolean]>([
 ])("with %j, user %i in groups %j: %s", (rules, userId, groups, expected) => {
   const list = rules === "" ? [] : rules.split(", ").map(rule);
   // The bus of these tests is run by user 1000.
-  expect(mayConnect(list, userId === 1000, userId, () => groups)).toBe(expected);
+  expect(
+    mayConnect(
+      list,
+      () => userId === 1000,
+      userId,
+      () => groups,
+    ),
+  ).toBe(expected);
 });

@@ -35,15 +35,14 @@ export class LineReader {
     this.#line = null;
     let at = offset;
     while (at < end) {
-      const found = bytes.indexOf(LINE_FEED, at);
-      const stop = found < 0 || found >= end ? end : found + 1;
+      const stop = endOfLine(bytes, at, end);
       if (this.#partial.length + stop - at > this.#maxLineBytes) {
         this.#partial = "";
         return -1;
       }
       this.#partial += latin1(bytes, at, stop);
       at = stop;
-      if (found < stop && found >= 0 && this.#partial.endsWith("\r\n")) {
+      if (bytes[at - 1] === LINE_FEED && this.#partial.endsWith("\r\n")) {
         this.#line = this.#partial.slice(0, -2);
         this.#partial = "";
         break;
@@ -90,6 +89,13 @@ export function quoted(line: string): string {
 function isBlank(line: string, index: number): boolean {
   const character = line[index];
   return character === " " || character === "\t";
+}
+
+/** Behind the first line feed in [offset, end), or `end`. Not `indexOf`: that would search the whole arena. */
+function endOfLine(bytes: Uint8Array, offset: number, end: number): number {
+  let at = offset;
+  while (at < end && bytes[at] !== LINE_FEED) at++;
+  return Math.min(at + 1, end);
 }
 
 function latin1(bytes: Uint8Array, offset: number, end: number): string {
