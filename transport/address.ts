@@ -25,11 +25,20 @@ export type ListenTarget =
   | { readonly kind: "systemd" };
 
 /** What to connect to for a connectable address. */
-export interface ConnectTarget {
-  /** A path, or a name in the abstract namespace. */
-  readonly name: string;
-  readonly isAbstract: boolean;
-}
+export type ConnectTarget =
+  /** `name` is a path, or a name in the abstract namespace. */
+  | { readonly kind: "unix"; readonly name: string; readonly isAbstract: boolean }
+  | {
+      readonly kind: "tcp";
+      readonly host: string;
+      readonly port: number;
+      /** 0: either. */
+      readonly family: 0 | 4 | 6;
+      /** The file with the 16 bytes that a nonce-tcp server wants to see first, or null. */
+      readonly nonceFile: string | null;
+    }
+  /** A program whose standard input and output are the connection; `words` begin with argv[0]. */
+  | { readonly kind: "program"; readonly path: string; readonly words: readonly string[] };
 
 /** An address that cannot be read or cannot be used; the message is one line with all of this in it. */
 export class AddressError extends Error {
@@ -163,9 +172,24 @@ export function listenTargetOf(address: Address, runtimeDirectory: string | null
  * @throws AddressError if it cannot connect to such an address
  */
 export function connectTargetOf(address: Address): ConnectTarget {
-  if (address.transport !== "unix") {
-    throw unsupportedError(address, `cannot connect to "${address.transport}", only to unix`);
+  switch (address.transport) {
+    case "unix":
+      return unixTargetOf(address);
+    case "tcp":
+      return tcpTargetOf(address, null);
+    case "nonce-tcp":
+      return tcpTargetOf(address, requiredValueOf(address, "noncefile"));
+    case "unixexec":
+      return programTargetOf(address);
+    default:
+      throw unsupportedError(
+        address,
+        `cannot connect to "${address.transport}", only to unix, tcp, nonce-tcp and unixexec`,
+      );
   }
+}
+
+function unixTargetOf(address: Address): ConnectTarget {
   for (const key of ["dir", "tmpdir", "runtime"]) {
     if (address.properties.has(key)) {
       throw unsupportedError(
@@ -176,7 +200,36 @@ export function connectTargetOf(address: Address): ConnectTarget {
     }
   }
   const key = onlyKeyOf(address, ["path", "abstract"]);
-  return { name: checkedValueOf(address, key), isAbstract: key === "abstract" };
+  return { kind: "unix", name: checkedValueOf(address, key), isAbstract: key === "abstract" };
+}
+
+/** https://dbus.freedesktop.org/doc/dbus-specification.html#transports-tcp-sockets */
+function tcpTargetOf(address: Address, nonceFile: string | null): ConnectTarget {
+  const port = requiredValueOf(address, "port");
+  if (!/^[0-9]{1,5}$/.test(port) || Number(port) < 1 || Number(port) > 65535) {
+    throw syntaxErrorIn(address, "a port is a number from 1 to 65535", "port");
+  }
+  const family = address.properties.get("family");
+  if (family !== undefined && family !== "ipv4" && family !== "ipv6") {
+    throw syntaxErrorIn(address, 'a family is "ipv4" or "ipv6"', "family");
+  }
+  return {
+    kind: "tcp",
+    host: requiredValueOf(address, "host"),
+    port: Number(port),
+    family: family === undefined ? 0 : family === "ipv4" ? 4 : 6,
+    nonceFile,
+  };
+}
+
+/** https://dbus.freedesktop.org/doc/dbus-specification.html#transports-exec */
+function programTargetOf(address: Address): ConnectTarget {
+  const path = requiredValueOf(address, "path");
+  const words = [address.properties.has("argv0") ? checkedValueOf(address, "argv0") : path];
+  while (address.properties.has(`argv${words.length}`)) {
+    words.push(checkedValueOf(address, `argv${words.length}`));
+  }
+  return { kind: "program", path, words };
 }
 
 /**
@@ -253,6 +306,11 @@ function onlyKeyOf<const Key extends string>(address: Address, keys: readonly Ke
     throw syntaxErrorIn(address, `it can have only one of ${list}`, second);
   }
   return first;
+}
+
+function requiredValueOf(address: Address, key: string): string {
+  if (!address.properties.has(key)) throw syntaxErrorIn(address, `it needs "${key}"`, null);
+  return checkedValueOf(address, key);
 }
 
 function checkedValueOf(address: Address, key: string): string {

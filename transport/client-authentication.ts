@@ -41,6 +41,7 @@ export class ClientAuthentication {
   readonly #options: ClientAuthenticationOptions;
   readonly #reader: LineReader = new LineReader(MAX_LINE_BYTES);
   #state: ClientAuthenticationState;
+  #isStarted = false;
   #guid = "";
   #descriptorsNegotiated = false;
   #failure = "";
@@ -79,6 +80,13 @@ export class ClientAuthentication {
     const identity =
       userId === null ? "AUTH EXTERNAL\r\nDATA\r\n" : `AUTH EXTERNAL ${encodeHex(`${userId}`)}\r\n`;
     return `\0${identity}${wantsDescriptors ? "NEGOTIATE_UNIX_FD\r\n" : ""}BEGIN\r\n`;
+  }
+
+  /** What is to be sent now: everything at first, then nothing. */
+  takeReply(): string {
+    const reply = this.#isStarted ? "" : this.start();
+    this.#isStarted = true;
+    return reply;
   }
 
   /**

@@ -2,6 +2,7 @@
 
 import type { Memory } from "../wire/memory.ts";
 import { FIXED_HEADER_BYTES, Limit } from "../wire/protocol.ts";
+import type { ClientAuthentication } from "./client-authentication.ts";
 import type { Credentials } from "./credentials.ts";
 import { ServerAuthentication } from "./server-authentication.ts";
 
@@ -56,6 +57,12 @@ export interface ConnectionOptions {
   readonly maxMessageBytes: number;
 }
 
+/** The client's end has no choice of peers; it says who it is. */
+export interface ClientConnectionOptions {
+  readonly authentication: ClientAuthentication;
+  readonly maxMessageBytes: number;
+}
+
 /**
  * A peer's connection: SASL first, then messages.
  *
@@ -86,7 +93,7 @@ export class Connection {
   consumedBytes = 0;
   readonly #owner: ConnectionOwner;
   readonly #maxMessageBytes: number;
-  #authentication: ServerAuthentication | null;
+  #authentication: ServerAuthentication | ClientAuthentication | null;
 
   constructor(
     index: number,
@@ -95,7 +102,7 @@ export class Connection {
     link: NativeLink | null,
     origin: string,
     owner: ConnectionOwner,
-    options: ConnectionOptions,
+    options: ConnectionOptions | ClientConnectionOptions,
   ) {
     this.index = index;
     this.credentials = credentials;
@@ -104,12 +111,20 @@ export class Connection {
     this.origin = origin;
     this.#owner = owner;
     this.#maxMessageBytes = options.maxMessageBytes;
-    this.#authentication = new ServerAuthentication({
-      guid: options.guid,
-      mechanisms: options.mechanisms,
-      peerUserId: credentials.userId,
-      allowsDescriptors: link !== null,
-    });
+    this.#authentication =
+      "authentication" in options
+        ? options.authentication
+        : new ServerAuthentication({
+            guid: options.guid,
+            mechanisms: options.mechanisms,
+            peerUserId: credentials.userId,
+            allowsDescriptors: link !== null,
+          });
+  }
+
+  /** The client's end speaks first; what it sends next goes right behind. */
+  greet(): void {
+    this.#sendText(this.#authentication?.takeReply() ?? "");
   }
 
   /**
@@ -213,7 +228,9 @@ export class Connection {
 
   /** The handshake as a plain record, or null when it is over. */
   snapshotAuthentication(): ReturnType<ServerAuthentication["snapshot"]> | null {
-    return this.#authentication === null ? null : this.#authentication.snapshot();
+    return this.#authentication instanceof ServerAuthentication
+      ? this.#authentication.snapshot()
+      : null;
   }
 
   /** Takes up a handshake, or none, where a snapshot left it. */
@@ -223,7 +240,7 @@ export class Connection {
   }
 
   #authenticate(
-    authentication: ServerAuthentication,
+    authentication: ServerAuthentication | ClientAuthentication,
     memory: Memory,
     offset: number,
     end: number,

@@ -60,4 +60,6 @@ export const RequestNameReply = {
   Exists: 3,
   AlreadyOwner: 4,
 } as const;
+export type RequestNameReply = (typeof RequestNameReply)[keyof typeof RequestNameReply];
 export const ReleaseNameReply = { Released: 1, NonExistent: 2, NotOwner: 3 } as const;
+export type ReleaseNameReply = (typeof ReleaseNameReply)[keyof typeof ReleaseNameReply];

@@ -173,7 +173,13 @@ test.each([
   ["unix:path=/a,abstract=b", "abstract", "only one of"],
   ["unix:guid=x", null, "one of"],
   ["systemd:", null, '"systemd"'],
-  ["tcp:host=localhost,port=1", null, '"tcp"'],
+  ["tcp:host=localhost", null, '"port"'],
+  ["tcp:port=1", null, '"host"'],
+  ["tcp:host=localhost,port=65536", "port", "65535"],
+  ["tcp:host=localhost,port=1,family=ipx", "family", "ipv4"],
+  ["nonce-tcp:host=localhost,port=1", null, '"noncefile"'],
+  ["unixexec:argv1=x", null, '"path"'],
+  ["autolaunch:", null, '"autolaunch"'],
 ])("a client cannot connect to %s", (text, key, reason) => {
   const error = errorOf(() => connectTargetOf(only(text)));
   expect(error.key).toBe(key);

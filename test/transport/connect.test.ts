@@ -33,14 +33,13 @@ describe.each(addon === null ? [null] : [null, addon])("with addon %#", (way) =>
 
   test("if nothing answers, the error says what was tried and why it failed", async () => {
     const before = openDescriptors();
-    const list =
-      "unixexec:path=ssh;unix:tmpdir=/tmp;unix:path=/nonexistent/bus;unix:abstract=onehop-nobody";
+    const list = "vsock:;unix:tmpdir=/tmp;unix:path=/nonexistent/bus;unix:abstract=onehop-nobody";
     const error = await connectAddress(list, { addon: way }).catch((thrown: unknown) => thrown);
     if (!(error instanceof ConnectError)) throw error;
     expect(error.code).toBe("ONEHOP_CONNECT_FAILED");
     expect(error.attempts.map(({ address }) => address)).toEqual(list.split(";"));
     expect(error.attempts.map(({ reason }) => reason)).toEqual([
-      'cannot connect to "unixexec", only to unix',
+      'cannot connect to "vsock", only to unix, tcp, nonce-tcp and unixexec',
       '"tmpdir" is for servers to listen on, not to connect to',
       "ENOENT",
       way === null ? "the native addon is needed for abstract names" : "ECONNREFUSED",

@@ -1,0 +1,159 @@
+/** What all client connections of this process share: one poller, one arena, one table of strings. */
+
+import { type AddonUse, findAddon } from "../transport/addon.ts";
+import { attachByteStream, type ByteStream } from "../transport/byte-stream.ts";
+import type { ClientAuthentication } from "../transport/client-authentication.ts";
+import type { ConnectedStream } from "../transport/connect.ts";
+import { Connection, type ConnectionOwner } from "../transport/connection.ts";
+import { ownUserCredentials } from "../transport/credentials.ts";
+import { FileDescriptor } from "../transport/file-descriptor.ts";
+import { NativeTransport } from "../transport/native-transport.ts";
+import { Stage } from "../transport/stage.ts";
+import { attachStream } from "../transport/stream-transport.ts";
+import { Strings } from "../wire/intern.ts";
+import { Memory } from "../wire/memory.ts";
+import { Limit } from "../wire/protocol.ts";
+
+type Addon = NonNullable<ReturnType<typeof findAddon>["addon"]>;
+
+/** Connections that one process can have open as a client, with the addon. */
+const MAX_CONNECTIONS = 4096;
+/** Descriptors that may have arrived on one connection before their messages: four full messages. */
+const MAX_WAITING_DESCRIPTORS = 4 * 253;
+
+const wiresByAddon: Map<Addon | null, Wires> = new Map();
+
+/** The wires over the addon, or those without it. @throws AddonMissingError if it is required and missing */
+export function wiresFor(use: AddonUse): Wires {
+  const { addon } = findAddon(use);
+  const wires = wiresByAddon.get(addon) ?? new Wires(addon);
+  wiresByAddon.set(addon, wires);
+  return wires;
+}
+
+export class Wires {
+  readonly addon: Addon | null;
+  readonly strings: Strings = new Strings();
+  readonly stage: Stage = new Stage(MAX_CONNECTIONS);
+  readonly #native: NativeTransport | null;
+  #sequence = 0;
+  #isFlushScheduled = false;
+
+  constructor(addon: Addon | null) {
+    this.addon = addon;
+    this.#native =
+      addon === null
+        ? null
+        : new NativeTransport(
+            addon,
+            this.stage,
+            { ...ignoring, turnEnded: () => this.endTurn() },
+            { accepted: () => null, acceptFailed: () => {} },
+            MAX_WAITING_DESCRIPTORS,
+          );
+  }
+
+  /**
+   * A connection over this stream, which it owns from now on; what it receives goes to `owner`.
+   *
+   * @throws if there are too many connections already
+   */
+  attach(
+    stream: ConnectedStream | ByteStream,
+    authentication: ClientAuthentication,
+    owner: ConnectionOwner,
+    origin: string,
+  ): Connection {
+    const make = (slot: number): Connection =>
+      new Connection(0, ownUserCredentials(), slot, slot < 0 ? null : this.#native, origin, owner, {
+        authentication,
+        maxMessageBytes: Limit.messageBytes,
+      });
+    if ("write" in stream) {
+      const connection = make(-1);
+      attachByteStream(connection, stream, this.stage, owner);
+      return connection;
+    }
+    if (stream.socket !== null) {
+      const connection = make(-1);
+      attachStream(connection, stream.socket, this.stage, owner);
+      return connection;
+    }
+    if (stream.descriptor === null || this.#native === null) {
+      throw new Error("a connected stream has a socket, or a descriptor and the addon");
+    }
+    const connection = this.#native.adopt(stream.descriptor.take(), make);
+    if (typeof connection !== "number") return connection;
+    throw new Error(`this process has ${MAX_CONNECTIONS} connections to buses already`);
+  }
+
+  /** Sends a whole message, with duplicates of these descriptors, in the next microtask at the latest. */
+  send(connection: Connection, bytes: Uint8Array, descriptors: readonly FileDescriptor[]): void {
+    const { stage } = this;
+    let set = 0;
+    if (descriptors.length > 0) {
+      set = stage.putDescriptors(descriptors.map((descriptor) => descriptor.duplicate().take()));
+      if (set < 0) throw new Error(`cannot send ${descriptors.length} file descriptors`);
+    }
+    this.#sequence = (this.#sequence + 1) >>> 0;
+    const { length } = bytes;
+    if (length <= stage.scratchMessageBytes) {
+      const offset = stage.scratch(length);
+      stage.arena.bytes.set(bytes, offset);
+      stage.message(this.#sequence, stage.arena, offset, length, 0, 0, stage.arena, 0, 0, set);
+    } else {
+      stage.message(this.#sequence, Memory.of(bytes), 0, length, 0, 0, stage.arena, 0, 0, set);
+    }
+    stage.to(connection);
+    this.flushSoon();
+  }
+
+  /** All that is staged in one go is sent together. */
+  flushSoon(): void {
+    if (this.#isFlushScheduled) return;
+    this.#isFlushScheduled = true;
+    queueMicrotask(() => {
+      this.#isFlushScheduled = false;
+      this.stage.flush();
+    });
+  }
+
+  /**
+   * The `count` oldest descriptors that came over this connection, each with an owner. null: fewer came,
+   * or this process has too many open.
+   */
+  takeDescriptors(connection: Connection, count: number): FileDescriptor[] | null {
+    const { addon, stage } = this;
+    if (addon === null || this.#native === null || connection.slot < 0) return null;
+    const set = stage.takeDescriptors(connection, count);
+    if (set < 0) return null;
+    const owned: FileDescriptor[] = [];
+    // The addon closes the set at the end of the turn.
+    for (const number of this.#native.poller.descriptorsOf(set)) {
+      const duplicate = addon.duplicateDescriptor(number);
+      if (duplicate < 0) {
+        closeAll(owned);
+        return null;
+      }
+      owned.push(new FileDescriptor(duplicate, addon));
+    }
+    return owned;
+  }
+
+  /** Strings that nobody holds may be forgotten between messages. */
+  endTurn(): void {
+    this.strings.sweep();
+  }
+}
+
+/** Closes what nobody has taken. */
+export function closeAll(descriptors: readonly FileDescriptor[]): void {
+  for (const descriptor of descriptors) descriptor.close();
+}
+
+const ignoring: ConnectionOwner = {
+  authenticated() {},
+  message() {},
+  closed() {},
+  turnEnded() {},
+};
