@@ -1,5 +1,7 @@
 /** Door "./wire": messages, signatures, values and names, without any I/O. */
 
+export { readCapture } from "./capture-reader.ts";
+export { type CapturedMessage, CaptureError } from "./captured-message.ts";
 export { dumpMessage } from "./dump.ts";
 export { DBusErrorName } from "./error-names.ts";
 export { MessageFramer } from "./framing.ts";
@@ -26,6 +28,7 @@ export {
   isWellKnownName,
 } from "./names.ts";
 export { isObjectPath, isPathWithin } from "./object-path.ts";
+export { pcapFileHeader, pcapRecord } from "./pcap.ts";
 export { HeaderField, Limit, MessageFlag, MessageType } from "./protocol.ts";
 export { SerialCounter } from "./serial.ts";
 export { isSignature, isSingleCompleteType, parseSignature, type Type } from "./signature.ts";
