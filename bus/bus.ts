@@ -26,6 +26,7 @@ import type { Header } from "../wire/header.ts";
 import { Strings } from "../wire/intern.ts";
 import { DRIVER_NAME, MessageFlag } from "../wire/protocol.ts";
 import { writeSenderField } from "../wire/stitch.ts";
+import { Activation, type Starter } from "./activation/activation.ts";
 import { ActivationEnvironment, SYSTEMD_NAME } from "./activation-environment.ts";
 import type { DriverContext } from "./driver/call.ts";
 import { Driver } from "./driver/driver.ts";
@@ -40,6 +41,9 @@ import { Statistics } from "./statistics.ts";
 
 /** The most connections that a bus can have at all; limits are usually lower. */
 const MAX_CONNECTIONS = 65536;
+
+/** DBUS_START_REPLY_SUCCESS */
+const STARTED = 1;
 
 /** A new bus that only its own process can reach, by `connect`. */
 export function createBus(options: BusOptions = {}): Bus {
@@ -56,6 +60,10 @@ export class Bus {
   readonly names: NameRegistry;
   readonly router: Router;
   readonly log: Log;
+  /** What started services are told about where the bus listens; null if only this process can reach it. */
+  address: string | null = null;
+  readonly #activation: Activation;
+  readonly #reloadOptions: () => string | null;
   readonly #driver: Driver;
   readonly #driverId: number;
   readonly #outgoing: Outgoing;
@@ -86,12 +94,14 @@ export class Bus {
     this.subscriptions = new SubscriptionIndex(this.strings);
     this.names = new NameRegistry(record?.uniqueNameCount ?? 0);
     this.#driverId = this.strings.hold(DRIVER_NAME);
+    this.#reloadOptions = options.reload ?? (() => null);
+    this.#activation = this.#newActivation(options);
     this.router = new Router(
       this.strings,
       this.stage,
       this.directory,
       this.subscriptions,
-      options.gateway ?? nowhere,
+      this.#activation,
       {
         maxOutgoingBytes: this.limits.maxOutgoingBytes,
         maxPendingBytes: this.limits.maxIncomingBytes,
@@ -218,9 +228,19 @@ export class Bus {
     return this.#enter(this.#takeIndex(), credentials, slot, link, origin);
   }
 
-  /** Disconnects everybody. */
+  /** Reads again what the options say can change: what ReloadConfig does. Returns an error text, or null. */
+  reload(): string | null {
+    const failure = this.#reloadOptions();
+    if (failure === null) this.#activation.reload();
+    // As in dbus-daemon, whatever has become of it.
+    this.#announceServices();
+    return failure;
+  }
+
+  /** Disconnects everybody. Services that were started go on, if they want to. */
   close(): void {
     this.#isClosing = true;
+    this.#activation.stop();
     for (const endpoint of [...this.directory.endpoints()]) {
       endpoint.connection.close("the bus is shutting down");
     }
@@ -286,6 +306,43 @@ export class Bus {
     return transport.end;
   }
 
+  #newActivation(options: BusOptions): Activation {
+    return new Activation(
+      options.activation ?? { directories: () => [] },
+      options.gateway ?? nowhere,
+      {
+        limits: this.limits,
+        log: this.log,
+        address: () => this.address,
+        variables: () => this.#environment.variables,
+        failed: (name, why) => {
+          this.router.notFound(name, why);
+          this.#endTurn();
+        },
+        servicesChanged: () => {
+          this.#announceServices();
+          this.#endTurn();
+        },
+      },
+    );
+  }
+
+  /** Sends what something that came between two messages has led to. */
+  #endTurn(): void {
+    this.#owner.turnEnded();
+    this.stage.flush();
+  }
+
+  #announceServices(): void {
+    if (!this.#isHeard) return;
+    this.#outgoing.broadcast("ActivatableServicesChanged", "", []);
+  }
+
+  /** Is there anybody who may want to see a broadcast? */
+  get #isHeard(): boolean {
+    return this.subscriptions.ruleCount > 0 || this.router.monitors.isActive;
+  }
+
   #connectionOwner(): ConnectionOwner {
     return {
       authenticated: (connection) => {
@@ -316,6 +373,7 @@ export class Bus {
       toDriver: (sender, header) => this.#driver.receive(sender, header),
       toNobody: (sender, header) => this.#driver.receiveLocal(sender, header),
       undelivered: (sender, header, why) => this.#undelivered(sender, header, why),
+      notFound: (sender, header, why) => this.#driver.notFound(sender, header, why),
       disconnect: (receiver, reason) => receiver.connection.close(reason),
     };
   }
@@ -334,17 +392,15 @@ export class Bus {
       statistics: this.#statistics,
       log: this.log,
       systemdActivation: options.systemdActivation === true,
-      activatableNames: options.activatableNames ?? (() => []),
-      reload: options.reload ?? (() => null),
+      activation: this.#activation,
+      hold: (name, sender) => this.router.hold(name, sender),
+      reload: () => this.reload(),
       register: (endpoint, uniqueName) => {
         this.#register(endpoint, uniqueName);
         this.#handshakes.end(endpoint.connection);
       },
       ownerChanged: (name, oldOwner, newOwner) => this.#ownerChanged(name, oldOwner, newOwner),
-      answeredLater: () => {
-        this.#owner.turnEnded();
-        this.stage.flush();
-      },
+      answeredLater: () => this.#endTurn(),
       becomeMonitor: (endpoint, rules) => this.#becomeMonitor(endpoint, rules),
       showUnregistered: (sender) => this.router.showUnregistered(sender),
       showWhenRegistered: (sender) => this.router.showWhenRegistered(sender),
@@ -407,13 +463,23 @@ export class Bus {
     if (newOwner !== null && !isUnique) this.directory.assign(name, newOwner);
     const oldName = oldOwner?.uniqueName ?? "";
     const newName = newOwner?.uniqueName ?? "";
-    if (this.subscriptions.ruleCount > 0 || this.router.monitors.isActive) {
+    if (this.#isHeard) {
       this.#outgoing.broadcast("NameOwnerChanged", "sss", [name, oldName, newName]);
     }
+    const starters = oldOwner === null && newOwner !== null ? this.#activation.owned(name) : null;
+    if (starters !== null) this.#tellStarters(starters);
     if (newOwner !== null && !newOwner.connection.isClosed) {
       this.#outgoing.signal(newOwner, "NameAcquired", "s", [name]);
     }
+    if (starters !== null) this.router.found(name);
     if (name === SYSTEMD_NAME) this.#environment.catchUp();
+  }
+
+  #tellStarters(starters: readonly Starter[]): void {
+    for (const { sender, serial, wantsReply } of starters) {
+      if (!wantsReply || !sender.isRegistered || sender.connection.isClosed) continue;
+      this.#outgoing.methodReturn(sender, serial, "u", [STARTED]);
+    }
   }
 
   /** The order of signals is dbus-daemon's: the unique name first, the others as they were asked for. */

@@ -18,6 +18,10 @@ export interface Limits {
   readonly maxOutgoingUnixFds: number;
   /** How long the handshake and Hello may take together. */
   readonly authTimeoutMs: number;
+  /** How long a started service may take until it owns its name. */
+  readonly serviceStartTimeoutMs: number;
+  /** Messages and calls of StartServiceByName that may wait for services being started, of all peers. */
+  readonly maxPendingServiceStarts: number;
   readonly maxCompletedConnections: number;
   readonly maxIncompleteConnections: number;
   readonly maxConnectionsPerUser: number;
@@ -34,6 +38,8 @@ export const DEFAULT_LIMITS: Limits = {
   maxMessageUnixFds: 16,
   maxOutgoingUnixFds: 64,
   authTimeoutMs: 240_000,
+  serviceStartTimeoutMs: 120_000,
+  maxPendingServiceStarts: 10_000,
   maxCompletedConnections: 100_000,
   maxIncompleteConnections: 10_000,
   maxConnectionsPerUser: 100_000,

@@ -7,6 +7,23 @@ import type { Takeover } from "../transport/listen.ts";
 import type { Limits } from "./limits.ts";
 import type { Log } from "./log.ts";
 
+/** A folder with `.service` files. */
+export interface ServiceDirectory {
+  readonly path: string;
+  /** A file there has to be called like the name that it is for. Default: false. */
+  readonly mustMatchNames?: boolean;
+}
+
+/** What can be started for names that nobody owns. */
+export interface ActivationOptions {
+  /** Where service files are; of two for one name the first counts. Asked again at every reload. */
+  readonly directories: () => readonly ServiceDirectory[];
+  /** What services find in DBUS_STARTER_BUS_TYPE; `null`: nothing. Default: "session". */
+  readonly busType?: string | null;
+  /** Why nothing can be started now, though files say how; `null`, the default: everything can. */
+  readonly refusal?: () => string | null;
+}
+
 /** Options of a bus, however its peers reach it. */
 export interface BusOptions {
   /** 32 lower-case hexadecimal digits; default: made up. */
@@ -21,9 +38,9 @@ export interface BusOptions {
    * the kernel, and gives null if it does not tell.
    */
   readonly mayConnect?: (userId: number, groups: () => readonly number[] | null) => boolean;
-  /** Names that could be started, for ListActivatableNames. Default: none. */
-  readonly activatableNames?: () => readonly string[];
-  /** Called by ReloadConfig; returns an error text, or null. Default: nothing to reload. */
+  /** Which services may be started. Default: none. */
+  readonly activation?: ActivationOptions;
+  /** Called by ReloadConfig and by `Bus.reload`; returns an error text, or null. Default: nothing to reload. */
   readonly reload?: () => string | null;
   /**
    * Says in `Features` that systemd starts the services, and passes on to it what

@@ -69,11 +69,12 @@ export async function startBus(options: StartOptions): Promise<StartedBus> {
   }
   for (const listener of listeners) listener.server?.on("connection", serve(bus, listener));
   const addresses = listeners.map(({ address }) => formatAddress(withGuid(address, bus.guid)));
+  bus.address = addresses.join(";");
   return {
     bus,
     guid: bus.guid,
     addresses,
-    address: addresses.join(";"),
+    address: bus.address,
     stop: async () => {
       bus.close();
       transport?.stop();

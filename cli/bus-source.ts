@@ -4,7 +4,7 @@ import type { LogEntry, StartOptions } from "../bus/index.ts";
 import { busOptionsOf } from "../compat/dbus-daemon/bus-options.ts";
 import { loadConfiguration } from "../compat/dbus-daemon/config-file.ts";
 import { describeProblem, describeUnenforcedLimits } from "../compat/dbus-daemon/configuration.ts";
-import { ServiceNames } from "../compat/dbus-daemon/service-directories.ts";
+import { standardSessionDirectories } from "../compat/dbus-daemon/service-directories.ts";
 
 /** Where to take the options from: a file, dbus-daemon's session configuration, or only defaults. */
 export interface BusSource {
@@ -25,17 +25,16 @@ export type BusSourceResult =
 export function readBusSource(source: BusSource, listen: readonly string[]): BusSourceResult {
   const { configFile, session } = source;
   if (configFile === undefined && !session) {
-    return { options: { listen, mayConnect: isOwner }, notes: [], problem: null };
+    const activation = { directories: () => standardSessionDirectories(process.env) };
+    return { options: { listen, mayConnect: isOwner, activation }, notes: [], problem: null };
   }
   const { configuration, problem } = loadConfiguration(
     configFile === undefined ? { kind: "session" } : { kind: "file", path: configFile },
   );
   if (configuration === null) return { options: null, problem: describeProblem(problem) };
-  const services = new ServiceNames(configuration.serviceDirectories);
   const options = {
     ...busOptionsOf(configuration, () => configuration),
     listen: listen.length > 0 ? listen : configuration.listen,
-    activatableNames: () => services.list(),
   };
   const notes: LogEntry[] = configuration.warnings.map((warning) => ({
     level: "warning",

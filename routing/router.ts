@@ -11,7 +11,7 @@ import { appendSender, rewriteHeader } from "../wire/stitch.ts";
 import { BodyValidator, type BodyViolation, bodyViolationText } from "../wire/validate.ts";
 import type { Directory } from "./directory.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { type Gateway, GatewayAnswer } from "./gateway.ts";
+import { type Gateway, GatewayAnswer, type GatewayFailure } from "./gateway.ts";
 import { Monitors } from "./monitors.ts";
 import { Undelivered } from "./outcome.ts";
 import { PendingMessages } from "./pending.ts";
@@ -50,6 +50,8 @@ export interface Meaning {
   toNobody(sender: Endpoint, header: Header): void;
   /** `header`'s message did not reach its destination. */
   undelivered(sender: Endpoint, header: Header, why: Undelivered): void;
+  /** The gateway says why there is nobody to give `header`'s message to. */
+  notFound(sender: Endpoint, header: Header, why: GatewayFailure): void;
   /** A receiver that must not miss anything could not be given a message. */
   disconnect(receiver: Endpoint, reason: string): void;
 }
@@ -235,12 +237,12 @@ export class Router {
 
   /** The gateway found `name`: what waited for it is routed now, in order. */
   found(name: string): void {
-    this.#settle(name, true);
+    this.#settle(name, true, null);
   }
 
-  /** The gateway did not find `name`: each sender is told. */
-  notFound(name: string): void {
-    this.#settle(name, false);
+  /** The gateway did not find `name`: each sender is told, and why if that is known. */
+  notFound(name: string, why: GatewayFailure | null = null): void {
+    this.#settle(name, false, why);
   }
 
   /** Forgets everything that concerns an endpoint that is gone, except names and subscriptions. */
@@ -375,16 +377,17 @@ export class Router {
     const header = this.#header;
     const name = this.#strings.textOf(header.destination);
     const mayStart = (header.flags & NO_AUTO_START) === 0;
-    const isPending =
-      this.pending.has(name) ||
-      this.#gateway.find(name, sender, mayStart) === GatewayAnswer.Pending;
-    if (!isPending) this.#meaning.undelivered(sender, header, Undelivered.NoOwner);
-    else if (!this.hold(name, sender)) {
+    const answer = this.#gateway.find(name, sender, mayStart);
+    if (answer === GatewayAnswer.Absent) {
+      this.#meaning.undelivered(sender, header, Undelivered.NoOwner);
+    } else if (answer !== GatewayAnswer.Pending) {
+      this.#meaning.notFound(sender, header, answer);
+    } else if (!this.hold(name, sender)) {
       this.#meaning.undelivered(sender, header, Undelivered.TooMuchPending);
     }
   }
 
-  #settle(name: string, isFound: boolean): void {
+  #settle(name: string, isFound: boolean, why: GatewayFailure | null): void {
     const header = this.#header;
     for (const held of this.pending.take(name)) {
       if (!held.sender.connection.isClosed) {
@@ -394,8 +397,11 @@ export class Router {
         // Its receiver may have got later ones: it takes its place in the order of the bus now.
         held.sender.lastSequence = this.sequence.next();
         const receiver = isFound ? this.#directory.find(header.destination) : null;
+        // What was for the driver only asked for the name, and has been answered.
+        const isAnswered = isFound && header.destination === this.#meaning.driverId;
         if (receiver !== null) this.#unicast(held.sender, receiver);
-        else this.#meaning.undelivered(held.sender, header, Undelivered.NoOwner);
+        else if (why !== null) this.#meaning.notFound(held.sender, header, why);
+        else if (!isAnswered) this.#meaning.undelivered(held.sender, header, Undelivered.NoOwner);
       }
       // What is staged refers to the kept copy and its descriptors.
       this.#stage.flush();

@@ -5,6 +5,7 @@ import type { SubscriptionIndex } from "../../matchrules/subscription-index.ts";
 import type { Directory } from "../../routing/directory.ts";
 import type { Endpoint } from "../../routing/endpoint.ts";
 import type { NameAuthority } from "../../routing/name-authority.ts";
+import type { Activation } from "../activation/activation.ts";
 import type { ActivationEnvironment } from "../activation-environment.ts";
 import type { Limits } from "../limits.ts";
 import type { Log } from "../log.ts";
@@ -24,9 +25,11 @@ export interface DriverContext {
   readonly environment: ActivationEnvironment;
   readonly statistics: Statistics;
   readonly log: Log;
+  readonly activation: Activation;
   /** Is this said to be a bus that asks systemd to start services? */
   readonly systemdActivation: boolean;
-  activatableNames(): readonly string[];
+  /** Keeps the message in hand until `name` is settled; false if its sender has too much waiting. */
+  hold(name: string, sender: Endpoint): boolean;
   reload(): string | null;
   /** Makes `endpoint` known under its unique name. */
   register(endpoint: Endpoint, uniqueName: string): void;

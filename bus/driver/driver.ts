@@ -1,6 +1,7 @@
 /** The bus's own object `org.freedesktop.DBus`: which method a call means, and what it is answered. */
 
 import type { Endpoint } from "../../routing/endpoint.ts";
+import type { GatewayFailure } from "../../routing/gateway.ts";
 import { Undelivered } from "../../routing/outcome.ts";
 import type { Header } from "../../wire/header.ts";
 import type { Strings } from "../../wire/intern.ts";
@@ -19,7 +20,7 @@ import { environmentMethods } from "./environment-methods.ts";
 import { EMPTY_INTROSPECTION } from "./introspection.ts";
 import { matchMethods } from "./match-methods.ts";
 import { monitoringMethods } from "./monitoring-methods.ts";
-import { nameMethods, notProvided } from "./name-methods.ts";
+import { nameMethods, notProvided, tooMuchWaits } from "./name-methods.ts";
 import { machineId, objectMethods } from "./object-methods.ts";
 import { refusalOf } from "./privilege.ts";
 import { statisticsMethods } from "./statistics-methods.ts";
@@ -120,6 +121,11 @@ export class Driver {
     this.#answer(this.#callOf(sender, header), "", this.#reason(sender, header, why, receiver));
   }
 
+  /** Tells `sender`, if it wants to know, why there is nobody to have its message. */
+  notFound(sender: Endpoint, header: Header, why: GatewayFailure): void {
+    this.#answer(this.#callOf(sender, header), "", why);
+  }
+
   #local(sender: Endpoint, header: Header): void {
     const call = this.#callOf(sender, header);
     const member = call.member;
@@ -176,10 +182,7 @@ export class Driver {
           "Message bus will not accept messages of unknown type\n",
         );
       case Undelivered.TooMuchPending:
-        return driverError(
-          "LimitsExceeded",
-          `The maximum number of bytes that may wait for names being found is reached (max_incoming_bytes=${this.#context.limits.maxIncomingBytes}) by "${sender.uniqueName}"`,
-        );
+        return driverError("LimitsExceeded", tooMuchWaits(this.#context, sender));
     }
   }
 

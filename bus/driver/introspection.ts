@@ -66,7 +66,8 @@ function driverInterface(): string {
       property("Interfaces") +
       signalElement("NameOwnerChanged", ["s", "s", "s"]) +
       signalElement("NameLost", ["s"]) +
-      signalElement("NameAcquired", ["s"]),
+      signalElement("NameAcquired", ["s"]) +
+      signalElement("ActivatableServicesChanged", []),
   );
 }
 

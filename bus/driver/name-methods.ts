@@ -1,6 +1,7 @@
 /** Hello, and who owns which name. */
 
 import type { Endpoint } from "../../routing/endpoint.ts";
+import { GatewayAnswer } from "../../routing/gateway.ts";
 import { isBusName, isUniqueName } from "../../wire/names.ts";
 import { DRIVER_NAME } from "../../wire/protocol.ts";
 import {
@@ -27,7 +28,7 @@ export const nameMethods: readonly DriverMethod[] = [
   ]),
   method("ListNames", "", "as", listNames),
   method("ListActivatableNames", "", "as", (_call, context) => [
-    [DRIVER_NAME, ...context.activatableNames()],
+    [DRIVER_NAME, ...context.activation.names()],
   ]),
   method("GetNameOwner", "s", "s", getNameOwner),
   method("ListQueuedOwners", "s", "as", listQueuedOwners),
@@ -148,12 +149,26 @@ function waitFor(asker: Endpoint, context: DriverContext, ask: (done: () => void
   asker.connection.pause();
 }
 
-/** Nothing can be started yet: a name with a service file is running already, or it is unknown. */
+/** https://dbus.freedesktop.org/doc/dbus-specification.html#bus-messages-start-service-by-name */
 function startServiceByName(call: Call, context: DriverContext): Answer {
+  const { sender } = call;
   const name = text(call, 0);
-  const isRunning = context.directory.findText(name) !== null;
-  if (isRunning && context.activatableNames().includes(name)) return [ALREADY_RUNNING];
-  return driverError("ServiceUnknown", notProvided(name));
+  const isOwned = context.directory.findText(name) !== null;
+  const answer = context.activation.start(name, sender, isOwned);
+  if (answer === "running") return [ALREADY_RUNNING];
+  if (answer === GatewayAnswer.Absent) return driverError("ServiceUnknown", notProvided(name));
+  if (answer !== GatewayAnswer.Pending) return answer;
+  // It waits in line with the messages for the name, so that all of them fail in their order.
+  if (!context.hold(name, sender)) {
+    return driverError("LimitsExceeded", tooMuchWaits(context, sender));
+  }
+  context.activation.tellWhenStarted(name, call);
+  return null;
+}
+
+/** For a sender whose messages wait for names that are being found. */
+export function tooMuchWaits(context: DriverContext, sender: Endpoint): string {
+  return `The maximum number of bytes that may wait for names being found is reached (max_incoming_bytes=${context.limits.maxIncomingBytes}) by "${sender.uniqueName}"`;
 }
 
 /** dbus-daemon's words for a name that nobody owns and nothing would start. */

@@ -25,7 +25,7 @@ const PEER = "org.freedesktop.DBus.Peer";
  * https://dbus.freedesktop.org/doc/dbus-specification.html#message-bus-properties
  */
 function propertyValues(context: DriverContext): ReadonlyMap<string, Variant> {
-  const features = ["HeaderFiltering"];
+  const features = ["ActivatableServicesChanged", "HeaderFiltering"];
   if (context.systemdActivation) features.push("SystemdActivation");
   return new Map([
     ["Features", new Variant("as", features)],

@@ -10,9 +10,16 @@ import type { Configuration, ConnectRule } from "./configuration.ts";
 export function busOptionsOf(
   configuration: Configuration,
   current: () => Configuration,
-): Pick<StartOptions, "limits" | "authentication" | "mayConnect"> {
-  const { limits, authentication } = configuration;
+): Pick<StartOptions, "activation" | "limits" | "authentication" | "mayConnect"> {
+  const { limits, authentication, type } = configuration;
   return {
+    activation: {
+      directories: () => current().serviceDirectories,
+      busType: type,
+      // It would run as the bus's own user, which is not what the configuration means.
+      refusal: () =>
+        current().serviceHelper === null ? null : "<servicehelper> is not supported yet",
+    },
     limits,
     ...(authentication.length > 0 && { authentication }),
     mayConnect: (userId, groups) => {

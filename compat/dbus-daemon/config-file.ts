@@ -2,7 +2,7 @@
 
 import { closeSync, existsSync, fstatSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import type { Limits } from "../../bus/index.ts";
+import type { Limits, ServiceDirectory } from "../../bus/index.ts";
 import { parseXml, type XmlElement } from "../../xml/parse.ts";
 import { type ConfigurationChoice, standardConfigurationPath } from "./arguments.ts";
 import type { Configuration, Problem } from "./configuration.ts";
@@ -11,7 +11,7 @@ import { parseLimit } from "./limit-element.ts";
 import { connectRules, type PolicyRule, readPolicy, unenforcedRules } from "./policy-elements.ts";
 import { isSelinuxActive, readAppArmor, readSelinux } from "./security-elements.ts";
 import {
-  sessionServiceDirectories,
+  standardSessionDirectories,
   systemServiceDirectories,
   transientServiceDirectory,
 } from "./service-directories.ts";
@@ -50,7 +50,8 @@ interface Draft {
   readonly unenforcedLimits: string[];
   readonly listen: string[];
   readonly authentication: string[];
-  readonly serviceDirectories: string[];
+  readonly serviceDirectories: ServiceDirectory[];
+  serviceHelper: string | null;
   readonly policyRules: PolicyRule[];
   readonly warnings: Problem[];
 }
@@ -102,6 +103,7 @@ class Loader {
       listen: [],
       authentication: [],
       serviceDirectories: [],
+      serviceHelper: null,
       policyRules: [],
       warnings: [],
     };
@@ -209,13 +211,10 @@ class Loader {
         return null;
       case "standard_session_servicedirs":
         draft.transientServiceDirectory = transientServiceDirectory(this.#environment);
-        if (draft.transientServiceDirectory !== null) {
-          this.#addServiceDirectory(draft.transientServiceDirectory);
-        }
-        sessionServiceDirectories(this.#environment).forEach(this.#addServiceDirectory);
+        standardSessionDirectories(this.#environment).forEach(this.#addServiceDirectory);
         return null;
       case "standard_system_servicedirs":
-        systemServiceDirectories().forEach(this.#addServiceDirectory);
+        for (const path of systemServiceDirectories()) this.#addServiceDirectory({ path });
         return null;
       case "selinux":
         return this.#readSecurity(file, element, readSelinux);
@@ -242,10 +241,11 @@ class Loader {
       case "auth":
         return this.#readMechanism(file, element, text);
       case "servicedir":
-        this.#addServiceDirectory(fullPath(file, text));
+        this.#addServiceDirectory({ path: fullPath(file, text) });
         return null;
       case "servicehelper":
-        this.warn(file, element, "is not used: services are not started yet");
+        draft.serviceHelper = text;
+        this.warn(file, element, "is not supported yet: no service is started");
         return null;
       case "include":
         return this.#include(file, element, text);
@@ -256,9 +256,12 @@ class Loader {
     }
   }
 
-  readonly #addServiceDirectory = (path: string): void => {
+  /** A directory that is named twice has the first place, and the demands of neither, as in dbus-daemon. */
+  readonly #addServiceDirectory = (directory: ServiceDirectory): void => {
     const { serviceDirectories } = this.#draft;
-    if (!serviceDirectories.includes(path)) serviceDirectories.push(path);
+    const at = serviceDirectories.findIndex(({ path }) => path === directory.path);
+    if (at < 0) serviceDirectories.push(directory);
+    else if (directory.mustMatchNames !== true) serviceDirectories[at] = directory;
   };
 
   #readMechanism(file: string, element: XmlElement, name: string): Problem | null {

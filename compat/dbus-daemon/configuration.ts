@@ -1,6 +1,6 @@
 /** What a bus configuration file says, as values. */
 
-import type { Limits } from "../../bus/index.ts";
+import type { Limits, ServiceDirectory } from "../../bus/index.ts";
 
 /** Something wrong or not obeyed in a configuration; `line` counts from 1 and is 0 when it is the whole file. */
 export interface Problem {
@@ -40,7 +40,9 @@ export interface Configuration {
   /** Names of limits that are set and that this bus does not enforce. */
   readonly unenforcedLimits: readonly string[];
   /** Absolute or as written relative to the file; without repetitions. */
-  readonly serviceDirectories: readonly string[];
+  readonly serviceDirectories: readonly ServiceDirectory[];
+  /** The program of a system bus that starts services as other users, if there is one. */
+  readonly serviceHelper: string | null;
   /** `$XDG_RUNTIME_DIR/dbus-1/services` if the configuration asks for it; to be created. */
   readonly transientServiceDirectory: string | null;
   /** Applied in this order; the last one that fits decides. */

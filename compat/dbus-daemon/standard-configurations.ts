@@ -36,6 +36,7 @@ const system = `<busconfig>
   <user>messagebus</user>
   <fork/>
   <standard_system_servicedirs/>
+  <servicehelper>/usr/lib/dbus-1.0/dbus-daemon-launch-helper</servicehelper>
   <pidfile>/run/dbus/pid</pidfile>
   <syslog/>
   <auth>EXTERNAL</auth>

@@ -12,7 +12,7 @@ import { busOptionsOf } from "./bus-options.ts";
 import { loadConfiguration } from "./config-file.ts";
 import { type Configuration, describeProblem, describeUnenforcedLimits } from "./configuration.ts";
 import { DaemonLog } from "./log.ts";
-import { createTransientDirectory, ServiceNames } from "./service-directories.ts";
+import { createTransientDirectory } from "./service-directories.ts";
 import { describeError } from "./system-error.ts";
 
 /**
@@ -41,7 +41,6 @@ class Daemon {
   readonly #given: DaemonArguments;
   readonly #log: DaemonLog;
   readonly #foreground: Foreground | null;
-  readonly #services: ServiceNames;
   #configuration: Configuration;
   #pidFile: string | null;
 
@@ -50,7 +49,6 @@ class Daemon {
     this.#log = log;
     this.#foreground = Foreground.take();
     this.#configuration = this.#load();
-    this.#services = new ServiceNames(this.#configuration.serviceDirectories);
     this.#pidFile = null;
   }
 
@@ -61,8 +59,10 @@ class Daemon {
     this.#check();
     // From here on a signal finds sockets to remove; whoever reads the address may send one at once.
     const ended = endingSignal();
-    process.on("SIGHUP", () => this.#reload());
+    process.on("SIGHUP", ignore);
     const started = await this.#startBus();
+    process.off("SIGHUP", ignore);
+    process.on("SIGHUP", () => started.bus.reload());
     try {
       await this.#becomeReady(started);
     } catch (error) {
@@ -125,7 +125,6 @@ class Daemon {
       // dbus-daemon unlinks whatever socket is there before it binds.
       takeover: "always",
       log: this.#log.write,
-      activatableNames: () => this.#services.list(),
       systemdActivation: this.#given.systemdActivation,
       reload: () => this.#reload(),
     });
@@ -134,6 +133,7 @@ class Daemon {
   async #becomeReady(started: StartedBus): Promise<void> {
     // Clients try addresses in order, and the last <listen> is to be tried first.
     const address = started.addresses.toReversed().join(";");
+    started.bus.address = address;
     if (this.#foreground === null) printLine(this.#given.printAddress, address);
     else this.#foreground.tellAddress(address);
     const { pidFile, user, keepsUmask } = this.#configuration;
@@ -159,7 +159,6 @@ class Daemon {
     }
     const before = this.#configuration;
     this.#configuration = next;
-    this.#services.forget(next.serviceDirectories);
     for (const warning of next.warnings) this.#log.warning(describeProblem(warning));
     if (JSON.stringify(before.limits) !== JSON.stringify(next.limits)) {
       this.#log.warning("changed limits count from the next start on");
@@ -178,6 +177,8 @@ class Daemon {
     if (pidFile !== null) await unlink(pidFile).catch(leave);
   }
 }
+
+const ignore = (): void => {};
 
 /** The first signal that is to end the daemon; further ones then have their usual effect. */
 function endingSignal(): Promise<NodeJS.Signals> {

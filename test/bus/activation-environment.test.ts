@@ -104,8 +104,9 @@ test("a bus that does not work with systemd tells it nothing and does not say th
   await peer.driver("RequestName", "su", [SYSTEMD, 0]);
   await update(peer, { A: "1" });
   expect((await peer.drain()).map(({ member }) => member)).toEqual(["NameAcquired"]);
-  expect(await features(bus)).toEqual(["HeaderFiltering"]);
+  expect(await features(bus)).toEqual(["ActivatableServicesChanged", "HeaderFiltering"]);
   expect(await features(createBus({ systemdActivation: true }))).toEqual([
+    "ActivatableServicesChanged",
     "HeaderFiltering",
     "SystemdActivation",
   ]);

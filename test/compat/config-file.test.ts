@@ -74,7 +74,8 @@ test("values that replace, values that add up, and flags", () => {
     usesSyslog: true,
     allowsAnonymous: true,
     pidFile: "/run/b",
-    serviceDirectories: ["/s/&", join(folder, "t")],
+    serviceDirectories: [{ path: "/s/&" }, { path: join(folder, "t") }],
+    serviceHelper: null,
     transientServiceDirectory: null,
     limits: { authTimeoutMs: 2, maxNamesPerConnection: 16, maxMessageSize: 134_217_728 },
     unenforcedLimits: ["reply_timeout"],
@@ -86,10 +87,14 @@ test("values that replace, values that add up, and flags", () => {
 test("the standard service directories follow the environment, each once", () => {
   const { serviceDirectories } = loadOne("<standard_session_servicedirs/>");
   expect(serviceDirectories).toEqual(
-    ["/home/me/share", "/a", "/b", "/usr/share"].map((path) => `${path}/dbus-1/services`),
+    ["/home/me/share", "/a", "/b", "/usr/share"].map((path) => ({
+      path: `${path}/dbus-1/services`,
+    })),
   );
   expect(loadOne("<standard_system_servicedirs/>").serviceDirectories).toEqual(
-    ["/usr/local/share", "/usr/share", "/lib"].map((path) => `${path}/dbus-1/system-services`),
+    ["/usr/local/share", "/usr/share", "/lib"].map((path) => ({
+      path: `${path}/dbus-1/system-services`,
+    })),
   );
 });
 
@@ -352,7 +357,7 @@ test("what is not obeyed is told", () => {
       ),
     ),
   ).toEqual([
-    "a.conf:3: <servicehelper>: is not used: services are not started yet",
+    "a.conf:3: <servicehelper>: is not supported yet: no service is started",
     'a.conf:3: <limit name="auth_timeout">: "s" after the number is not read',
   ]);
 });

@@ -42,7 +42,9 @@ test("messages wait until the name is found, in the order of each sender, and ar
   const callers = [await MemoryPeer.join(bus), await MemoryPeer.join(bus)];
   for (let n = 0; n < 10; n++) callers[n % 2]?.send(numbered(n), n % 3 === 0);
   await turn();
-  expect(gateway.asked).toEqual([[NAME, ":1.0", true]]);
+  expect(gateway.asked.filter(([, sender]) => sender === ":1.0")).toEqual(
+    Array(5).fill([NAME, ":1.0", true]),
+  );
   const service = await serviceFor(bus);
   bus.router.found(NAME);
   const calls = await service.drain();

@@ -1,0 +1,232 @@
+/**
+ * Starts the owners of names that nobody owns, as their service files say.
+ *
+ * A name is pending from the first message that asks for it until somebody owns it, its program has failed, or
+ * the time is up. What waits for it lies with the router, in the order of arrival; here is only who is to be told
+ * that it was started. As in dbus-daemon, a program that ends with status 0 may have gone to the background and
+ * is waited for, and a program that fails is not given another chance by names with the same command line.
+ */
+
+import type { Endpoint } from "../../routing/endpoint.ts";
+import { type Gateway, GatewayAnswer, type GatewayFailure } from "../../routing/gateway.ts";
+import type { Limits } from "../limits.ts";
+import type { Log } from "../log.ts";
+import type { ActivationOptions } from "../options.ts";
+import { type CommandLineProblem, parseCommandLine } from "./command-line.ts";
+import { DirectoryWatch } from "./directory-watch.ts";
+import { failure, failureOf, timedOut, tooManyStarts } from "./failure.ts";
+import { type LaunchEnd, type LaunchedService, Launcher } from "./launcher.ts";
+import { ServiceDirectories } from "./service-directories.ts";
+import { environmentOf, inheritedEnvironment } from "./starter-environment.ts";
+
+/** What activation needs from the bus. */
+export interface ActivationHost {
+  readonly limits: Limits;
+  readonly log: Log;
+  /** Where the bus listens, or null if only its own process can reach it. */
+  address(): string | null;
+  /** What peers have added to the environment. */
+  variables(): ReadonlyMap<string, string>;
+  /** Everything that waits for `name` fails. */
+  failed(name: string, why: GatewayFailure): void;
+  /** The list of activatable names may be another one. */
+  servicesChanged(): void;
+}
+
+/** A call of StartServiceByName. */
+export interface Starter {
+  readonly sender: Endpoint;
+  readonly serial: number;
+  readonly wantsReply: boolean;
+}
+
+interface PendingStart {
+  readonly name: string;
+  readonly exec: string;
+  readonly service: LaunchedService;
+  readonly timer: NodeJS.Timeout;
+  readonly starters: Starter[];
+  /** Messages that have asked for it, those of peers included that are gone by now. */
+  requestCount: number;
+  /** Says more about a start that takes too long. */
+  hint: string;
+}
+
+export class Activation implements Gateway {
+  readonly #options: ActivationOptions;
+  readonly #next: Gateway;
+  readonly #host: ActivationHost;
+  readonly #directories: ServiceDirectories;
+  readonly #watch: DirectoryWatch;
+  readonly #launcher: Launcher = new Launcher();
+  readonly #inherited: Readonly<Record<string, string>> = inheritedEnvironment(process.env);
+  readonly #pending: Map<string, PendingStart> = new Map();
+  #requestCount = 0;
+  #isStopped = false;
+
+  /** `next` is asked for names without a service file. */
+  constructor(options: ActivationOptions, next: Gateway, host: ActivationHost) {
+    this.#options = options;
+    this.#next = next;
+    this.#host = host;
+    this.#directories = new ServiceDirectories(host.log);
+    this.#watch = new DirectoryWatch(() => {
+      if (this.#directories.takeChange()) host.servicesChanged();
+    });
+    this.#directories.use(options.directories());
+    // The bus need not wait with its start until every file has been read.
+    setImmediate(() => this.#look()).unref();
+  }
+
+  /** The names that have a service file. */
+  names(): readonly string[] {
+    return this.#directories.names();
+  }
+
+  /** Asks again which directories count, and reads everything in them. */
+  reload(): void {
+    this.#directories.use(this.#options.directories());
+    this.#look();
+  }
+
+  find(name: string, sender: Endpoint, mayStart: boolean): GatewayAnswer | GatewayFailure {
+    const answer = mayStart ? this.#request(name, sender) : GatewayAnswer.Absent;
+    return answer === GatewayAnswer.Absent ? this.#next.find(name, sender, mayStart) : answer;
+  }
+
+  /** The same for somebody who only wants it to be started; `isOwned`: somebody has the name already. */
+  start(
+    name: string,
+    sender: Endpoint,
+    isOwned: boolean,
+  ): GatewayAnswer | GatewayFailure | "running" {
+    if (!isOwned) return this.#request(name, sender);
+    const refusal = this.#limitReached(name);
+    if (refusal !== null) return refusal;
+    return this.#directories.find(name) === null ? GatewayAnswer.Absent : "running";
+  }
+
+  /** `starter` is to be told when `name`, which is pending, has been started. */
+  tellWhenStarted(name: string, starter: Starter): void {
+    this.#pending.get(name)?.starters.push(starter);
+  }
+
+  /** Somebody owns `name` now: who asked for the start, or null if nobody did and nothing waits. */
+  owned(name: string): readonly Starter[] | null {
+    const pending = this.#pending.get(name);
+    if (pending === undefined) return null;
+    this.#settle(pending);
+    this.#host.log({ level: "info", text: `Successfully activated service '${name}'`, fields: {} });
+    return pending.starters;
+  }
+
+  /** Waits for nothing any more. What was started goes on, as with dbus-daemon. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#watch.stop();
+    for (const pending of [...this.#pending.values()]) this.#settle(pending);
+  }
+
+  #look(): void {
+    if (this.#isStopped) return;
+    this.#directories.takeChange();
+    this.#watch.use(this.#options.directories().map(({ path }) => path));
+  }
+
+  /** One more message wants `name` to be there. The order of the checks is dbus-daemon's. */
+  #request(name: string, sender: Endpoint): GatewayAnswer | GatewayFailure {
+    const refusal = this.#limitReached(name);
+    if (refusal !== null) return refusal;
+    const file = this.#directories.find(name);
+    if (file === null) return GatewayAnswer.Absent;
+    let pending = this.#pending.get(name);
+    if (pending === undefined) {
+      const problem = this.#options.refusal?.() ?? null;
+      if (problem !== null) return failure("Spawn.Failed", `Cannot launch ${name}: ${problem}`);
+      const words = parseCommandLine(file.exec);
+      if ("problem" in words) return this.#unusable(name, words);
+      pending = this.#launch(name, file.exec, words, sender);
+    }
+    pending.requestCount++;
+    this.#requestCount++;
+    return GatewayAnswer.Pending;
+  }
+
+  #limitReached(name: string): GatewayFailure | null {
+    const limit = this.#host.limits.maxPendingServiceStarts;
+    return this.#requestCount >= limit ? tooManyStarts(name, limit) : null;
+  }
+
+  #unusable(name: string, { problem }: CommandLineProblem): GatewayFailure {
+    const text = `Failed to activate service ${name}: ${problem}`;
+    this.#host.log({ level: "warning", text, fields: {} });
+    return failure("InvalidArgs", problem);
+  }
+
+  #launch(name: string, exec: string, words: readonly string[], requester: Endpoint): PendingStart {
+    const { log, limits } = this.#host;
+    const text = `Activating service name='${name}' requested by ${requester.description}`;
+    log({ level: "info", text, fields: {} });
+    const environment = environmentOf({
+      inherited: this.#inherited,
+      variables: this.#host.variables(),
+      address: this.#host.address(),
+      busType: this.#busType,
+    });
+    const pending: PendingStart = {
+      name,
+      exec,
+      service: this.#launcher.launch({ words, environment }, (end) => this.#ended(pending, end)),
+      timer: setTimeout(() => this.#expired(pending), limits.serviceStartTimeoutMs),
+      starters: [],
+      requestCount: 0,
+      hint: "",
+    };
+    this.#pending.set(name, pending);
+    return pending;
+  }
+
+  get #busType(): string | null {
+    return this.#options.busType === undefined ? "session" : this.#options.busType;
+  }
+
+  #ended(pending: PendingStart, end: LaunchEnd): void {
+    const { name, exec } = pending;
+    const isTold = failureOf(name, end, true);
+    if (isTold === null) {
+      pending.hint = "; its process ended with status 0 and nobody took the name";
+      return;
+    }
+    this.#host.log({
+      level: "warning",
+      text: `Activated service '${name}' failed: ${isTold.text}`,
+      fields: { exec },
+    });
+    // On a system bus what a service prints is not for everybody.
+    const why = failureOf(name, end, this.#busType !== "system") ?? isTold;
+    const others = [...this.#pending.values()].filter((other) => other.exec === exec);
+    for (const other of [...others.filter((each) => each !== pending), pending]) {
+      this.#fail(other, why);
+    }
+  }
+
+  #expired(pending: PendingStart): void {
+    const { name, hint, service } = pending;
+    service.kill();
+    const why = timedOut(name, this.#host.limits.serviceStartTimeoutMs, hint);
+    this.#host.log({ level: "warning", text: why.text, fields: { exec: pending.exec } });
+    this.#fail(pending, why);
+  }
+
+  #fail(pending: PendingStart, why: GatewayFailure): void {
+    this.#settle(pending);
+    this.#host.failed(pending.name, why);
+  }
+
+  #settle(pending: PendingStart): void {
+    clearTimeout(pending.timer);
+    pending.service.release();
+    this.#pending.delete(pending.name);
+    this.#requestCount -= pending.requestCount;
+  }
+}

@@ -1,0 +1,138 @@
+/** Starts the programs of services, one after the other, and tells how they ended. */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { Socket } from "node:net";
+import fastq from "fastq";
+import { ServiceOutput } from "./service-output.ts";
+
+/**
+ * Starting a program holds the whole process up for some milliseconds: everything else is served between
+ * two of them, however many are asked for at once.
+ */
+const LAUNCHES_AT_A_TIME = 1;
+/** How long what a dead service has printed may take to get here, if others still hold its output. */
+const LAST_WORDS_MS = 100;
+
+export interface Launch {
+  /** The program and its arguments. */
+  readonly words: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** How a program ended; `errorCode` is the system's, of one that could not be started at all. */
+export type LaunchEnd = { readonly lastLines: readonly string[] } & (
+  | { readonly errorCode: string }
+  | { readonly exitCode: number }
+  | { readonly signal: NodeJS.Signals }
+);
+
+/** A program that is being started, or was. */
+export class LaunchedService {
+  readonly launch: Launch;
+  readonly #ended: (end: LaunchEnd) => void;
+  #child: ChildProcess | null = null;
+  #output: ServiceOutput | null = null;
+  #isWanted = true;
+
+  /** `ended` is called at most once, and not after `release`. */
+  constructor(launch: Launch, ended: (end: LaunchEnd) => void) {
+    this.launch = launch;
+    this.#ended = ended;
+  }
+
+  get processId(): number | null {
+    return this.#child?.pid ?? null;
+  }
+
+  /** It goes on by itself: nobody waits for it any more, and it keeps nobody from ending. */
+  release(): void {
+    this.#isWanted = false;
+    this.#output?.forget();
+    const child = this.#child;
+    if (child === null) return;
+    child.unref();
+    for (const stream of [child.stdout, child.stderr]) {
+      if (stream instanceof Socket) stream.unref();
+    }
+  }
+
+  kill(): void {
+    this.#child?.kill("SIGKILL");
+    this.release();
+  }
+
+  start(): void {
+    if (!this.#isWanted) return;
+    const [program = "", ...words] = this.launch.words;
+    let child: ChildProcess;
+    try {
+      // As execve(2) has it: a program without a folder is one in the current folder.
+      child = spawn(program.includes("/") ? program : `./${program}`, words, {
+        argv0: program,
+        env: this.launch.environment,
+        stdio: ["ignore", "pipe", "pipe"],
+      });
+    } catch (error) {
+      this.#end({ errorCode: codeOf(error), lastLines: [] });
+      return;
+    }
+    this.#child = child;
+    child.once("error", (error) => this.#end({ errorCode: codeOf(error), lastLines: [] }));
+    if (child.pid === undefined || child.stdout === null || child.stderr === null) return;
+    resetOutOfMemoryScore(child.pid);
+    const output = new ServiceOutput(child.stdout, child.stderr);
+    this.#output = output;
+    child.once("exit", (exitCode, signal) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        const { lastLines } = output;
+        if (signal !== null) this.#end({ signal, lastLines });
+        else this.#end({ exitCode: exitCode ?? 0, lastLines });
+      };
+      const timer = setTimeout(end, LAST_WORDS_MS);
+      child.once("close", end);
+    });
+  }
+
+  #end(end: LaunchEnd): void {
+    if (!this.#isWanted) return;
+    this.release();
+    this.#ended(end);
+  }
+}
+
+/** Waiting launches, in their order. */
+export class Launcher {
+  readonly #queue: fastq.queue<LaunchedService> = fastq(
+    (service: LaunchedService, done: fastq.done) => {
+      // After what this turn has to send.
+      setImmediate(() => {
+        service.start();
+        done(null);
+      });
+    },
+    LAUNCHES_AT_A_TIME,
+  );
+
+  launch(launch: Launch, ended: (end: LaunchEnd) => void): LaunchedService {
+    const service = new LaunchedService(launch, ended);
+    this.#queue.push(service);
+    return service;
+  }
+}
+
+/** A bus that the kernel is told to spare does not make its services spared: dbus-daemon's do not inherit that. */
+function resetOutOfMemoryScore(processId: number): void {
+  try {
+    if (readFileSync("/proc/self/oom_score_adj", "utf8").trim() === "0") return;
+    writeFileSync(`/proc/${processId}/oom_score_adj`, "0");
+  } catch {
+    // Not allowed, or the service has ended already.
+  }
+}
+
+function codeOf(error: unknown): string {
+  if (typeof error !== "object" || error === null || !("code" in error)) return String(error);
+  return String(error.code);
+}
