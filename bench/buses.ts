@@ -68,9 +68,12 @@ export function findBus(name: BusName): BusProgram | string {
 
 /** The onehop built in `directory`, or a sentence on why it cannot be started. */
 export function onehopIn(directory: string, name: string): BusProgram | string {
-  const main = join(directory, "dist/compat/dbus-daemon/main.js");
-  if (!existsSync(main)) return `${name} cannot be started: ${main} is missing; build it first`;
-  return dbusDaemon(name, [process.execPath, main]);
+  // Older trees have no bundle.
+  const programs = ["dist/onehop-dbus-daemon.cjs", "dist/compat/dbus-daemon/main.js"];
+  const program = programs.map((path) => join(directory, path)).find(existsSync);
+  if (program === undefined)
+    return `${name} cannot be started: ${join(directory, "dist")} has no daemon; build it first`;
+  return dbusDaemon(name, [process.execPath, program]);
 }
 
 /** Starts `program` on that processor. Returns what went wrong if it does not come up. */

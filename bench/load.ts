@@ -23,7 +23,15 @@ export interface MemoryMeasurement {
   readonly ruleBytes: number;
 }
 
+/** How long one start took. */
+export interface StartMeasurement {
+  readonly wallMs: number;
+  /** CPU time of all threads by then; that of dbus-broker with its launcher's. */
+  readonly cpuMs: number;
+}
+
 const LIMIT_MS = 180_000;
+const NS_PER_MS = 1_000_000;
 
 /** Loads the bus with these arguments of dbload. Returns what went wrong if it fails. */
 export async function measureSpeed(
@@ -57,14 +65,30 @@ export async function measureMemory(
   };
 }
 
+/** Starts a bus, or another program, with these arguments of dbload. */
+export async function measureStart(
+  children: Children,
+  args: readonly string[],
+): Promise<StartMeasurement | string> {
+  const result = await runDbload(children, ["start", ...args]);
+  if (typeof result === "string") return result;
+  return {
+    wallMs: numberIn(result, "wall_ns") / NS_PER_MS,
+    cpuMs: numberIn(result, "cpu_ns") / NS_PER_MS,
+  };
+}
+
 async function runLoad(
   children: Children,
   bus: RunningBus,
   args: readonly string[],
 ): Promise<object | string> {
   await waitUntilIdle(bus.pid);
-  const command = [DBLOAD, ...args, "--address", bus.socket, "--bus-pid", String(bus.pid)];
-  const finished = await children.run(command, LIMIT_MS);
+  return runDbload(children, [...args, "--address", bus.socket, "--bus-pid", String(bus.pid)]);
+}
+
+async function runDbload(children: Children, args: readonly string[]): Promise<object | string> {
+  const finished = await children.run([DBLOAD, ...args], LIMIT_MS);
   if (finished.code !== 0) return finished.stderr.trim() || "the load generator was killed";
   const result: unknown = JSON.parse(finished.stdout);
   if (typeof result !== "object" || result === null)

@@ -1,4 +1,4 @@
-/** `npm run bench`: buses beside each other, this tree against another commit, or memory. */
+/** `npm run bench`: buses beside each other, this tree against another commit, memory, or starts. */
 
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
@@ -16,6 +16,7 @@ import {
 import { type BenchOptions, parseOptions, USAGE } from "./options.ts";
 import { type Comparison, formatMemory, formatSpeed, summarize } from "./report.ts";
 import { measureMemories, measureModes, type RoundsPlan } from "./rounds.ts";
+import { formatStarts, measureStarts } from "./startup.ts";
 
 /** See USAGE. */
 const ExitCode = {
@@ -138,13 +139,29 @@ async function measure(
   };
   const buses = programs.map((program) => program.name);
   const hasColours = process.stdout.isTTY && process.env["NO_COLOR"] === undefined;
-  const isMemory = options.action === "memory";
-  const failures = isMemory
-    ? await reportMemory(options, plan, buses, machine, hasColours)
-    : await reportSpeed(options, plan, buses, comparison, machine, hasColours);
+  const report = {
+    speed: () => reportSpeed(options, plan, buses, comparison, machine, hasColours),
+    memory: () => reportMemory(options, plan, buses, machine, hasColours),
+    startup: () => reportStarts(options, plan, buses, machine, hasColours),
+  };
+  const failures = await report[options.action]();
 
-  if (!options.isJson) console.log(`\n${footOf(machine, plan, isMemory, stolenShare(ticks))}`);
+  if (!options.isJson)
+    console.log(`\n${footOf(machine, plan, options.action, stolenShare(ticks))}`);
   return failures.length === 0 ? ExitCode.AllMeasured : ExitCode.SomeFailed;
+}
+
+async function reportStarts(
+  options: BenchOptions,
+  plan: RoundsPlan,
+  buses: readonly string[],
+  machine: Machine,
+  hasColours: boolean,
+): Promise<readonly string[]> {
+  const result = await measureStarts(plan);
+  if (options.isJson) console.log(JSON.stringify({ machine, rounds: plan.rounds, ...result }));
+  else console.log(formatStarts(result, buses, hasColours));
+  return result.failures;
 }
 
 async function reportSpeed(
@@ -190,11 +207,22 @@ function chooseCpus(options: BenchOptions): { busCpu: number; loadCpu: number } 
   return { busCpu, loadCpu };
 }
 
-function footOf(machine: Machine, plan: RoundsPlan, isMemory: boolean, stolen: number): string {
+function footOf(
+  machine: Machine,
+  plan: RoundsPlan,
+  action: BenchOptions["action"],
+  stolen: number,
+): string {
   const { rounds, seconds, warmupSeconds, busCpu, loadCpu } = plan;
-  const lengths = isMemory ? "" : ` of ${seconds} s after ${warmupSeconds} s of warm-up`;
+  const count = `${rounds} ${rounds === 1 ? "round" : "rounds"}`;
+  const pinned = `bus on CPU ${busCpu}, load on CPU ${loadCpu}`;
+  const method = {
+    speed: `Medians of ${count} of ${seconds} s after ${warmupSeconds} s of warm-up; ${pinned}.`,
+    memory: `Medians of ${count}; ${pinned}.`,
+    startup: `${count}, nothing pinned.`,
+  };
   return [
-    `Medians of ${rounds} ${rounds === 1 ? "round" : "rounds"}${lengths}; bus on CPU ${busCpu}, load on CPU ${loadCpu}. bench/README.md says how to read this.`,
+    `${method[action]} bench/README.md says how to read this.`,
     `${machine.processorCount} × ${machine.processor}, Linux ${machine.kernel}, Node ${machine.node}; load average before ${machine.loadBefore.toFixed(2)}, stolen by the host ${(100 * stolen).toFixed(1)} %.`,
   ].join("\n");
 }

@@ -7,14 +7,17 @@ import { MODES, type Mode, selectModes } from "./modes.ts";
 export const USAGE: string = `usage: npm run bench -- [options]
        npm run bench -- compare REF [options]
        npm run bench -- --memory [options]
+       npm run bench -- --startup [options]
 
 Measures message buses beside each other in alternating rounds. 'compare REF' measures this tree
-against another commit, branch or tag of its repository; --memory measures resident memory.
+against another commit, branch or tag of its repository; --memory measures resident memory;
+--startup the time from the start of a bus to its answer to the first Hello.
 
   --modes a,b      only these modes; a first part selects all modes that go on with a hyphen
   --buses x,y      only these buses: ${BUS_NAMES.join(", ")}
                    (default: all but relay, which forwards bytes unread and is the floor)
-  --rounds N       rounds, in each of which every mode is measured on every bus (default 5)
+  --rounds N       rounds, in each of which every mode is measured on every bus (default 5;
+                   with --startup 15)
   --seconds S      length of one measurement (default 1.5)
   --warmup S       load before each measurement (default 1)
   --short          one round of 0.3 s: shows that everything runs, the figures mean little
@@ -22,6 +25,7 @@ against another commit, branch or tag of its repository; --memory measures resid
   --load-cpu N     pin the load to this CPU (default: the second one)
   --json           one JSON object on standard output instead of the table
   --memory         memory of the idle bus, for each connection and for each match rule
+  --startup        starts of each bus, beside 'node -e 0'
   --help           this text
 
 modes: ${MODES.map((mode) => mode.name).join(", ")}
@@ -33,7 +37,7 @@ exit codes: 0 all was measured; 1 a bus or a measurement failed (the rest is pri
 
 /** What to measure and for how long. */
 export interface BenchOptions {
-  readonly action: "speed" | "memory";
+  readonly action: "speed" | "memory" | "startup";
   /** The commit to compare this tree with, or null for a comparison of buses. */
   readonly reference: string | null;
   readonly modes: readonly Mode[];
@@ -78,25 +82,29 @@ function readOptions(args: readonly string[]): ParsedOptions {
       short: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
       memory: { type: "boolean", default: false },
+      startup: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
   });
   if (values.help) return { kind: "help" };
   const reference = readReference(positionals);
-  if (reference !== null && values.memory)
-    throw new Error("compare and --memory do not go together");
+  const action = values.startup ? "startup" : values.memory ? "memory" : "speed";
+  if (values.startup && values.memory) throw new Error("--startup and --memory do not go together");
+  if (reference !== null && action !== "speed")
+    throw new Error(`compare and --${action} do not go together`);
   if (reference !== null && values.buses !== undefined)
     throw new Error("compare measures onehop only; leave --buses out");
 
   const isShort = values.short;
+  const defaultRounds = isShort ? 1 : action === "startup" ? 15 : 5;
   return {
     kind: "options",
     options: {
-      action: values.memory ? "memory" : "speed",
+      action,
       reference,
       modes: readModes(values.modes),
       buses: readBuses(values.buses),
-      rounds: readNumber("--rounds", values.rounds, isShort ? 1 : 5, 1, true),
+      rounds: readNumber("--rounds", values.rounds, defaultRounds, 1, true),
       seconds: readNumber("--seconds", values.seconds, isShort ? 0.3 : 1.5, 0.01),
       warmupSeconds: readNumber("--warmup", values.warmup, isShort ? 0.2 : 1, 0),
       busCpu: readCpu("--bus-cpu", values["bus-cpu"]),

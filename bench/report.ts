@@ -4,7 +4,7 @@ import type { Measurement, MemoryMeasurement } from "./load.ts";
 import type { Mode } from "./modes.ts";
 import type { RoundsResult, Series } from "./rounds.ts";
 import { median, type Ratio, ratioOf } from "./statistics.ts";
-import { type Cell, type ColumnGroup, formatTable } from "./table.ts";
+import { ABSENT, type Cell, type ColumnGroup, formatTable, number } from "./table.ts";
 
 /** Which bus is compared with which others; the first of `references` is the one targets are for. */
 export interface Comparison {
@@ -164,12 +164,6 @@ function medianOf<T>(
 
 function perBus(heading: string, buses: readonly string[]): ColumnGroup {
   return { heading, columns: buses.map((bus) => ({ heading: bus, align: "right" })) };
-}
-
-const ABSENT: Cell = { text: "–", tone: "faint" };
-
-function number(value: number | null | undefined, digits: number): Cell {
-  return value === null || value === undefined ? ABSENT : { text: value.toFixed(digits) };
 }
 
 function ratioCells(ratio: Ratio | null): Cell[] {

@@ -165,7 +165,7 @@ class Stable {
 }
 
 /** Collects results by mode and bus, and tells the terminal how far it is. */
-class Book<T> {
+export class Book<T> {
   readonly #rounds: number;
   readonly #progress: Progress;
   readonly #series: Series<T>[] = [];
@@ -209,7 +209,7 @@ class Book<T> {
 }
 
 /** The programs, beginning with another one in every round. */
-function turned(programs: readonly BusProgram[], round: number): readonly BusProgram[] {
+export function turned(programs: readonly BusProgram[], round: number): readonly BusProgram[] {
   const first = round % programs.length;
   return [...programs.slice(first), ...programs.slice(0, first)];
 }

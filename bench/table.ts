@@ -18,6 +18,14 @@ export interface Cell {
   readonly tone?: "good" | "bad" | "faint";
 }
 
+/** A cell for what was not measured. */
+export const ABSENT: Cell = { text: "–", tone: "faint" };
+
+/** A cell with a figure, where there is one. */
+export function number(value: number | null | undefined, digits: number): Cell {
+  return value === null || value === undefined ? ABSENT : { text: value.toFixed(digits) };
+}
+
 const CODES = { good: "\u001b[32m", bad: "\u001b[31m", faint: "\u001b[2m" } as const;
 const PLAIN = "\u001b[0m";
 const BETWEEN_COLUMNS = "  ";

@@ -1,9 +1,9 @@
 /** Hot path: who gets this message? All rules of a bus, arranged so that their number does not matter. */
 
-import { randomInt } from "node:crypto";
 import type { Arguments } from "../wire/args.ts";
 import type { Header } from "../wire/header.ts";
 import type { Strings } from "../wire/intern.ts";
+import { randomWord } from "../wire/random.ts";
 import { canonicalText } from "./canonical.ts";
 import type { SubjectStatistics } from "./describe.ts";
 import {
@@ -105,7 +105,7 @@ export class SubscriptionIndex {
 
   /** `strings` is the table that headers are parsed with. Messages are numbered from `firstNumber` on. */
   constructor(strings: Strings, firstNumber = 1) {
-    this.#secret = randomInt(0x7fffffff);
+    this.#secret = randomWord() >>> 1;
     this.#number = firstNumber;
     this.#keys = new RuleKeys(strings);
     this.#message = new MessageKeys(strings);

@@ -1,6 +1,6 @@
 /** Hot path: which calls wait for a reply, from whom. */
 
-import { randomInt } from "node:crypto";
+import { randomWord } from "../wire/random.ts";
 
 const NONE = -1;
 const INITIAL_SLOTS = 1024;
@@ -19,8 +19,8 @@ export interface PendingReply {
  * call and its reply allocate nothing, and a disconnect costs as much as it has slots.
  */
 export class ReplyTable {
-  readonly #secret: number = randomInt(2 ** 32);
-  readonly #factor: number = randomInt(2 ** 31) * 2 + 1;
+  readonly #secret: number = randomWord();
+  readonly #factor: number = (randomWord() | 1) >>> 0;
   #capacity = INITIAL_SLOTS;
   #buckets: Int32Array = new Int32Array(INITIAL_SLOTS).fill(NONE);
   #caller: Int32Array = new Int32Array(INITIAL_SLOTS);

@@ -1,7 +1,7 @@
 /** Numbers that tell servers and machines apart: server GUIDs and the machine id. */
 
-import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { randomBytes } from "../wire/random.ts";
 
 const GUID = /^[0-9a-fA-F]{32}$/;
 /** Where libdbus looks, in its order: D-Bus's own file wins over systemd's if they differ. */
@@ -15,7 +15,7 @@ const MACHINE_ID_PATHS: readonly string[] = ["/var/lib/dbus/machine-id", "/etc/m
  */
 export function newGuid(nowMs: number = Date.now()): string {
   const seconds = Math.floor(nowMs / 1000) >>> 0;
-  return randomBytes(12).toString("hex") + seconds.toString(16).padStart(8, "0");
+  return Buffer.from(randomBytes(12)).toString("hex") + seconds.toString(16).padStart(8, "0");
 }
 
 /** Is this the form of a GUID: 32 hexadecimal digits? */

@@ -1,8 +1,8 @@
 /** Hot path: bytes of names and paths to small integers, so that no message makes a string. */
 
 import { Buffer } from "node:buffer";
-import { randomInt } from "node:crypto";
 import { Memory, SLACK_BYTES } from "./memory.ts";
+import { randomWord } from "./random.ts";
 
 /** Strings nobody holds are forgotten, all at once, when there are more of them than this … */
 const LOOSE_COUNT_LIMIT = 16384;
@@ -23,7 +23,7 @@ const TAIL_MASK = new Int32Array([0, 0xff, 0xffff, 0xffffff]);
  * peer can craft collisions.
  */
 export class Strings {
-  readonly #seed: number = randomInt(0x7fffffff);
+  readonly #seed: number = randomWord() >>> 1;
   #slots: Int32Array = new Int32Array(INITIAL_IDS * 4);
   #mask: number = INITIAL_IDS * 4 - 1;
   #hashes: Int32Array = new Int32Array(INITIAL_IDS);

@@ -26,6 +26,13 @@ test("buses come in the order of the table, however they were named", () => {
   expect(optionsOf("--buses", "relay,dbus-broker").buses).toEqual(["dbus-broker", "relay"]);
 });
 
+test("--startup measures more rounds, and nothing else beside", () => {
+  expect(optionsOf("--startup")).toMatchObject({ action: "startup", rounds: 15 });
+  expect(optionsOf("--startup", "--short").rounds).toBe(1);
+  expect(parseOptions(["--startup", "--memory"])).toMatchObject({ kind: "wrong" });
+  expect(parseOptions(["compare", "main", "--startup"])).toMatchObject({ kind: "wrong" });
+});
+
 test("--short shortens only what was not given", () => {
   expect(optionsOf("--short")).toMatchObject({ rounds: 1, seconds: 0.3, warmupSeconds: 0.2 });
   expect(optionsOf("--short", "--rounds", "3")).toMatchObject({ rounds: 3, seconds: 0.3 });

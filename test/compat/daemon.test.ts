@@ -25,7 +25,7 @@ import {
 } from "./daemon-process.ts";
 import { testWithProgram } from "./programs.ts";
 
-const program = "compat/dbus-daemon/main.js";
+const program = "onehop-dbus-daemon.cjs";
 // Each test starts processes, on machines that do other things as well.
 jest.setTimeout(30_000);
 

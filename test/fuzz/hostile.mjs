@@ -266,7 +266,7 @@ function usage(pid) {
 }
 
 async function main() {
-  const program = join(root, "dist/compat/dbus-daemon/main.js");
+  const program = join(root, "dist/onehop-dbus-daemon.cjs");
   const args = [program, "--session", "--nofork", "--print-address", `--address=unix:path=${path}`];
   const daemon = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
   let log = "";

@@ -1,7 +1,7 @@
 /** Names of listening sockets: how long they may be, how they are made up, and when an old one may go. */
 
-import { randomInt } from "node:crypto";
 import { lstatSync, unlinkSync } from "node:fs";
+import { randomBytes } from "../../wire/random.ts";
 import { type Address, formatAddress } from "../address.ts";
 import { errorNameOf, failure, ListenError } from "./listen-error.ts";
 
@@ -36,9 +36,11 @@ export function checkLength(address: Address, name: string): void {
 
 /** A name as dbus-daemon makes them: "dbus-" and ten letters or digits. */
 export function randomName(): string {
-  let name = "dbus-";
-  for (let i = 0; i < 10; i++) name += NAME_CHARACTERS[randomInt(NAME_CHARACTERS.length)];
-  return name;
+  const characters = Array.from(
+    randomBytes(10),
+    (byte) => NAME_CHARACTERS[byte % NAME_CHARACTERS.length],
+  );
+  return `dbus-${characters.join("")}`;
 }
 
 /** Removes the socket at `path` if the options and the one who listens on it allow that. */

@@ -106,7 +106,7 @@ function commandOf(kind: BusKind): string[] {
 function onehopCommand(): string[] {
   const given = process.env["ONEHOP_DAEMON"];
   if (given !== undefined) return given.split(" ");
-  return [process.execPath, join(HOUSE, "dist/compat/dbus-daemon/main.js")];
+  return [process.execPath, join(HOUSE, "dist/onehop-dbus-daemon.cjs")];
 }
 
 function kindNamed(name: string): BusKind {
