@@ -389,6 +389,8 @@ export class Client {
   }
 
   #monitored(monitor: Monitor, header: Header, byteLength: number): void {
+    // A new monitor is told that it has lost its names, and nothing else that is its own.
+    if (this.#wires.strings.textOf(header.destination) === this.#uniqueName) return;
     const start = header.offset;
     const bytes = header.memory.bytes.slice(start, start + byteLength);
     monitor.take(copiedMessage(header, this.#wires.strings, bytes), bytes);

@@ -124,8 +124,7 @@ export class Link implements ConnectionOwner {
   }
 
   close(reason: string): void {
-    this.#connection.close(reason);
-    this.#wires.flushSoon();
+    this.#wires.close(this.#connection, reason);
   }
 
   authenticated(): void {}

@@ -108,6 +108,14 @@ export class Wires {
     this.flushSoon();
   }
 
+  /** Ends a connection; what is staged for it is still tried. */
+  close(connection: Connection, reason: string): void {
+    connection.close(reason);
+    this.stage.flush();
+    // The addon closes the socket when it flushes, be there something staged or not.
+    this.#native?.poller.flush(0);
+  }
+
   /** All that is staged in one go is sent together. */
   flushSoon(): void {
     if (this.#isFlushScheduled) return;

@@ -69,7 +69,7 @@ function named1(node: NodeDescription): NodeDescription {
 
 test.each([
   ["", 1, "Root"],
-  ["<node>", 1, "<node>"],
+  ["<node>", 1, "end tag"],
   ["<interface/>", 1, "expected <node>"],
   ['<node>\n<interface name="a"/></node>', 2, '"a" is not a valid name of <interface>'],
   ["<node>\n<interface/></node>", 2, "<interface> has no name"],

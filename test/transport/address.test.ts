@@ -161,8 +161,20 @@ test.each([
 });
 
 test.each([
-  ["unix:path=/x", { name: "/x", isAbstract: false }],
-  [`unix:abstract=/x,guid=${GUID}`, { name: "/x", isAbstract: true }],
+  ["unix:path=/x", { kind: "unix", name: "/x", isAbstract: false }],
+  [`unix:abstract=/x,guid=${GUID}`, { kind: "unix", name: "/x", isAbstract: true }],
+  [
+    "tcp:host=localhost,port=80,family=ipv6",
+    { kind: "tcp", host: "localhost", port: 80, family: 6, nonceFile: null },
+  ],
+  [
+    "nonce-tcp:host=127.0.0.1,port=1,noncefile=/n",
+    { kind: "tcp", host: "127.0.0.1", port: 1, family: 0, nonceFile: "/n" },
+  ],
+  [
+    "unixexec:path=ssh,argv0=s,argv1=h,argv3=x",
+    { kind: "program", path: "ssh", words: ["s", "h"] },
+  ],
 ])("a client can connect to %s", (text, target) => {
   expect(connectTargetOf(only(text))).toEqual(target);
 });
