@@ -163,7 +163,12 @@ export class Client {
     return this.#closed;
   }
 
-  /** Calls that wait for a reply, for tests and people. */
+  /** Bytes of messages that wait to leave this process. */
+  get queuedBytes(): number {
+    return this.#link.queuedBytes;
+  }
+
+  /** Calls that wait for a reply. */
   get pendingCallCount(): number {
     return this.#pending.size;
   }
@@ -364,6 +369,10 @@ export class Client {
   }
 
   #received(header: Header, byteLength: number, descriptors: FileDescriptor[]): void {
+    if (this.#end !== null) {
+      closeAll(descriptors);
+      return;
+    }
     if (this.#monitor !== null) {
       closeAll(descriptors);
       this.#monitored(this.#monitor, header, byteLength);

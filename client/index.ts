@@ -1,9 +1,8 @@
 /** Door ".": a client of any D-Bus message bus. */
 
-export { type Address, AddressError, parseAddresses } from "../transport/address.ts";
 export type { ByteStream } from "../transport/byte-stream.ts";
-export { ConnectError } from "../transport/connect.ts";
-export { FileDescriptor } from "../transport/file-descriptor.ts";
+export type { ConnectError } from "../transport/connect.ts";
+export type { FileDescriptor } from "../transport/file-descriptor.ts";
 export { ReleaseNameReply, RequestNameReply } from "../wire/protocol.ts";
 export { Variant } from "../wire/variant.ts";
 export {
@@ -13,6 +12,7 @@ export {
   type RequestNameOptions,
 } from "./client.ts";
 export { type ConnectOptions, connect, sessionBus, systemBus } from "./connect.ts";
+export { ownDescriptor } from "./descriptors.ts";
 export { DBusError, type DBusErrorCode } from "./errors.ts";
 export type { Monitor, MonitoredMessage, MonitorOptions } from "./monitor.ts";
 export type { Content, MethodCall, Signal } from "./outgoing.ts";

@@ -127,6 +127,7 @@ export class Link implements ConnectionOwner {
     this.#wires.close(this.#connection, reason);
   }
 
+  /** Hello has been sent already; its reply says the same and more. */
   authenticated(): void {}
 
   turnEnded(): void {

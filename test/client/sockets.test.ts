@@ -1,12 +1,14 @@
-/** The client over sockets, with the addon and without it, on this bus and on dbus-daemon. */
+/** The client over sockets, with the addon and without it, on this bus, on dbus-daemon and on dbus-broker. */
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { startBus } from "../../bus/start-bus.ts";
 import type { Client } from "../../client/client.ts";
 import { connect } from "../../client/connect.ts";
-import { FileDescriptor } from "../../transport/file-descriptor.ts";
+import { ownDescriptor } from "../../client/descriptors.ts";
+import type { FileDescriptor } from "../../transport/file-descriptor.ts";
 import { hasReferenceDaemon, ReferenceDaemon } from "../transport/reference-daemon.ts";
 import { addonOrNull, openDescriptors } from "../transport/scratch.ts";
+import { hasBroker, startBroker } from "./dbus-broker.ts";
 import { Clients, DRIVER, echo, failureOf, PLACE, settled } from "./support.ts";
 
 interface Running {
@@ -22,6 +24,7 @@ const buses: [string, () => Promise<Running>][] = [
 if (hasReferenceDaemon("the client on dbus-daemon")) {
   buses.push(["dbus-daemon", async () => ReferenceDaemon.start()]);
 }
+if (hasBroker("the client on dbus-broker")) buses.push(["dbus-broker", startBroker]);
 const clients = new Clients();
 const OWNER_CHANGED = { sender: DRIVER.destination, member: "NameOwnerChanged" };
 
@@ -47,7 +50,8 @@ describe.each(buses)("on %s", (_name, start) => {
 
     test("it calls, is called, emits and listens", async () => {
       const [caller, callee] = [await join(), await join()];
-      expect(bus.address).toContain(caller.guid);
+      expect(caller.guid).toMatch(/^[0-9a-f]{32}$/);
+      expect(callee.guid).toBe(caller.guid);
       echo(callee);
       await callee.requestName("org.example.Echo");
       const call = { ...PLACE, destination: "org.example.Echo", signature: "sx" };
@@ -73,7 +77,10 @@ describe.each(buses)("on %s", (_name, start) => {
       const [sender, receiver] = [await join(), await join()];
       const stream = await receiver.signals({ member: "Member" }, { maxBuffered: 100_000 });
       const body = [new Uint8Array(100_000)];
-      for (let i = 0; i < 200; i++) await sender.emit({ ...PLACE, signature: "ay", body });
+      for (let i = 0; i < 200; i++) {
+        await sender.emit({ ...PLACE, signature: "ay", body });
+        expect(sender.queuedBytes).toBeLessThanOrEqual(1 << 20);
+      }
       for (let i = 0; i < 200; i++) expect((await stream.next()).done).toBe(false);
       expect(stream.droppedCount).toBe(0);
       await stream.return();
@@ -113,7 +120,7 @@ describe.each(buses)("on %s", (_name, start) => {
     describe("file descriptors", () => {
       const join = () => clients.join(bus.address, { addon: "required" });
       const file = (text: string): FileDescriptor =>
-        new FileDescriptor(addon.memoryDescriptor(Buffer.from(text)), addon);
+        ownDescriptor(addon.memoryDescriptor(Buffer.from(text)));
       const read = (descriptor: FileDescriptor | undefined): string => {
         if (descriptor === undefined) throw new Error("no descriptor");
         const bytes = addon.readDescriptor(descriptor.number, 100);
