@@ -15,6 +15,7 @@ import {
   RequestNameFlag,
   RequestNameReply,
 } from "../wire/protocol.ts";
+import { closeAll } from "./descriptors.ts";
 import { type DBusError, errorOf, errorOfReply, type Failure } from "./errors.ts";
 import { Link } from "./link.ts";
 import { Monitor, type MonitorOptions } from "./monitor.ts";
@@ -43,7 +44,7 @@ import {
   Subscriptions,
 } from "./subscriptions.ts";
 import { answerUnserved } from "./unserved-calls.ts";
-import { closeAll, type Wires } from "./wires.ts";
+import type { Wires } from "./wires.ts";
 
 const MONITORING_INTERFACE = "org.freedesktop.DBus.Monitoring";
 
@@ -131,7 +132,7 @@ export class Client {
         },
         options.signal === undefined ? {} : { signal: options.signal },
       );
-      client.#uniqueName = String(hello.body[0]);
+      client.#uniqueName = uniqueNameIn(hello);
       return client;
     } catch (error) {
       client.#link.close("it did not get as far as Hello");
@@ -445,6 +446,13 @@ export class Client {
     this.#monitor?.end(error);
     this.#subscriptions.end(error);
   }
+}
+
+function uniqueNameIn(hello: ReceivedMessage): string {
+  const [name] = hello.body;
+  if (typeof name === "string" && isUniqueName(name)) return name;
+  const text = `the bus answered Hello with ${JSON.stringify(name)}, which is no unique name`;
+  throw errorOf({ code: "ONEHOP_DISCONNECTED", text }, null);
 }
 
 function expectsReply(call: ReceivedMessage): boolean {

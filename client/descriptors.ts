@@ -1,4 +1,4 @@
-/** Descriptors of this process to send along with messages. */
+/** Descriptors that travel with messages: where they come from, and that none is forgotten. */
 
 import { findAddon } from "../transport/addon.ts";
 import { FileDescriptor } from "../transport/file-descriptor.ts";
@@ -13,4 +13,21 @@ export function ownDescriptor(number: number): FileDescriptor {
   const { addon, missing } = findAddon("required");
   if (addon === null) throw new Error(missing);
   return new FileDescriptor(number, addon);
+}
+
+/** A duplicate of each, or of none. @throws if there cannot be so many */
+export function duplicatesOf(descriptors: readonly FileDescriptor[]): FileDescriptor[] {
+  const duplicates: FileDescriptor[] = [];
+  try {
+    for (const descriptor of descriptors) duplicates.push(descriptor.duplicate());
+  } catch (error) {
+    closeAll(duplicates);
+    throw error;
+  }
+  return duplicates;
+}
+
+/** Closes what nobody has taken. */
+export function closeAll(descriptors: readonly FileDescriptor[]): void {
+  for (const descriptor of descriptors) descriptor.close();
 }

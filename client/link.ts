@@ -124,7 +124,8 @@ export class Link implements ConnectionOwner {
   }
 
   close(reason: string): void {
-    this.#wires.close(this.#connection, reason);
+    this.#connection.close(reason);
+    this.#wires.flushSoon();
   }
 
   /** Hello has been sent already; its reply says the same and more. */

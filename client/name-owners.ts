@@ -16,7 +16,8 @@ export type DriverCall = (
 interface FollowedName {
   /** In the table of strings, held. */
   readonly id: number;
-  owner: string | null;
+  /** "": nobody, or not known yet. */
+  owner: string;
   users: number;
   /** Settles when the owner is known, and its changes will be. */
   readonly known: Promise<void>;
@@ -31,6 +32,7 @@ export class NameOwners {
   readonly #strings: Strings;
   readonly #driver: DriverCall;
   readonly #names: Map<string, FollowedName> = new Map();
+  readonly #byOwner: Map<string, Set<FollowedName>> = new Map();
 
   constructor(strings: Strings, driver: DriverCall) {
     this.#strings = strings;
@@ -50,12 +52,13 @@ export class NameOwners {
     }
     const followed: FollowedName = {
       id: this.#strings.hold(name),
-      owner: null,
+      owner: "",
       users: 1,
       known: Promise.all([
         this.#driver("AddMatch", [ruleFor(name)]),
         this.#driver("GetNameOwner", [name], (reply) => {
-          if (reply.type === MessageType.MethodReturn) followed.owner = String(reply.body[0]);
+          const [owner] = reply.body;
+          if (reply.type === MessageType.MethodReturn) this.#setOwner(followed, String(owner));
         }).catch(unlessNobodyOwnsIt),
       ]).then(() => {}),
     };
@@ -68,6 +71,7 @@ export class NameOwners {
     const followed = this.#names.get(name);
     if (followed === undefined || --followed.users > 0) return;
     this.#names.delete(name);
+    this.#setOwner(followed, "");
     this.#strings.release(followed.id);
     await this.#driver("RemoveMatch", [ruleFor(name)]);
   }
@@ -76,20 +80,28 @@ export class NameOwners {
   changed(message: ReceivedMessage): void {
     const [name, , owner] = message.body;
     const followed = typeof name === "string" ? this.#names.get(name) : undefined;
-    if (followed !== undefined) followed.owner = owner === "" ? null : String(owner);
+    if (followed !== undefined) this.#setOwner(followed, String(owner));
   }
 
-  /** Writes the ids of the followed names that `owner` owns behind the first `count` of `ids`; their new count. */
-  collect(owner: string, ids: Int32Array, count: number): number {
-    let end = count;
-    for (const followed of this.#names.values()) {
-      if (followed.owner === owner && end < ids.length) ids[end++] = followed.id;
-    }
-    return end;
+  /** How many followed names `owner` owns. */
+  countOf(owner: string): number {
+    return this.#byOwner.get(owner)?.size ?? 0;
   }
 
-  get size(): number {
-    return this.#names.size;
+  /** Writes the ids of the names that `owner` owns to `ids`, from `at` on. */
+  writeIds(owner: string, ids: Int32Array, at: number): void {
+    let end = at;
+    for (const { id } of this.#byOwner.get(owner) ?? []) ids[end++] = id;
+  }
+
+  #setOwner(followed: FollowedName, owner: string): void {
+    const before = this.#byOwner.get(followed.owner);
+    before?.delete(followed);
+    if (before?.size === 0) this.#byOwner.delete(followed.owner);
+    followed.owner = owner;
+    if (owner === "") return;
+    const names = this.#byOwner.get(owner) ?? new Set();
+    this.#byOwner.set(owner, names.add(followed));
   }
 }
 

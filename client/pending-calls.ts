@@ -2,7 +2,6 @@
 
 import type { Failure } from "./errors.ts";
 import type { ReceivedMessage } from "./received-message.ts";
-import { closeAll } from "./wires.ts";
 
 /** As in libdbus. */
 export const DEFAULT_TIMEOUT_MS = 25_000;
@@ -65,13 +64,10 @@ export class PendingCalls {
     return this.#calls.has(serial);
   }
 
-  /** A reply has come; with nobody waiting for it any more, its descriptors are closed. */
+  /** A reply to a call that waits has come. */
   reply(reply: ReceivedMessage): void {
     const call = this.#calls.get(reply.replySerial ?? 0);
-    if (call === undefined) {
-      closeAll(reply.descriptors);
-      return;
-    }
+    if (call === undefined) return;
     call.onReply?.(reply);
     this.#settle(reply.replySerial ?? 0, { reply, failure: null });
   }

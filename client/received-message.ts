@@ -5,6 +5,7 @@ import { type Header, LONG_PATH } from "../wire/header.ts";
 import type { Strings } from "../wire/intern.ts";
 import type { MessageHeader } from "../wire/message.ts";
 import { unmarshal } from "../wire/unmarshal.ts";
+import { duplicatesOf } from "./descriptors.ts";
 
 /**
  * https://dbus.freedesktop.org/doc/dbus-specification.html#message-protocol-messages
@@ -60,8 +61,7 @@ export class ReceivedMessage implements MessageHeader {
   /** The same message with duplicates of the descriptors, which the caller owns. */
   retained(): ReceivedMessage {
     if (this.descriptors.length === 0) return this;
-    const duplicates = this.descriptors.map((descriptor) => descriptor.duplicate());
-    return new ReceivedMessage(this, duplicates, this.body);
+    return new ReceivedMessage(this, duplicatesOf(this.descriptors), this.body);
   }
 }
 

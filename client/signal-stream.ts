@@ -1,10 +1,10 @@
 /** Signals to iterate over, as many of them kept as the program allows. */
 
 import { AsyncQueue } from "./async-queue.ts";
+import { closeAll } from "./descriptors.ts";
 import type { DBusError } from "./errors.ts";
 import type { ReceivedMessage } from "./received-message.ts";
 import type { RuleInput, Subscription, Subscriptions } from "./subscriptions.ts";
-import { closeAll } from "./wires.ts";
 
 export interface SignalStreamOptions {
   /** Messages that are kept while nobody takes them; default 1024. */

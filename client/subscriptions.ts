@@ -176,11 +176,11 @@ export class Subscriptions {
 
   #sendersOf(header: Header, sender: string): number {
     if (header.sender === 0) return 0;
-    if (this.#senders.length <= this.#owners.size) {
-      this.#senders = new Int32Array(2 * this.#owners.size + 1);
-    }
+    const count = 1 + this.#owners.countOf(sender);
+    if (this.#senders.length < count) this.#senders = new Int32Array(2 * count);
     this.#senders[0] = header.sender;
-    return this.#owners.isActive ? this.#owners.collect(sender, this.#senders, 1) : 1;
+    if (count > 1) this.#owners.writeIds(sender, this.#senders, 1);
+    return count;
   }
 
   #isOwnerChange(header: Header, sender: string): boolean {

@@ -13,6 +13,7 @@ import { attachStream } from "../transport/stream-transport.ts";
 import { Strings } from "../wire/intern.ts";
 import { Memory } from "../wire/memory.ts";
 import { Limit } from "../wire/protocol.ts";
+import { closeAll, duplicatesOf } from "./descriptors.ts";
 
 type Addon = NonNullable<ReturnType<typeof findAddon>["addon"]>;
 
@@ -92,7 +93,7 @@ export class Wires {
     const { stage } = this;
     let set = 0;
     if (descriptors.length > 0) {
-      set = stage.putDescriptors(descriptors.map((descriptor) => descriptor.duplicate().take()));
+      set = stage.putDescriptors(duplicatesOf(descriptors).map((duplicate) => duplicate.take()));
       if (set < 0) throw new Error(`cannot send ${descriptors.length} file descriptors`);
     }
     this.#sequence = (this.#sequence + 1) >>> 0;
@@ -106,14 +107,6 @@ export class Wires {
     }
     stage.to(connection);
     this.flushSoon();
-  }
-
-  /** Ends a connection; what is staged for it is still tried. */
-  close(connection: Connection, reason: string): void {
-    connection.close(reason);
-    this.stage.flush();
-    // The addon closes the socket when it flushes, be there something staged or not.
-    this.#native?.poller.flush(0);
   }
 
   /** All that is staged in one go is sent together. */
@@ -152,11 +145,6 @@ export class Wires {
   endTurn(): void {
     this.strings.sweep();
   }
-}
-
-/** Closes what nobody has taken. */
-export function closeAll(descriptors: readonly FileDescriptor[]): void {
-  for (const descriptor of descriptors) descriptor.close();
 }
 
 const ignoring: ConnectionOwner = {

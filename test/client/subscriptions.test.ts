@@ -117,6 +117,23 @@ describe("subscriptions", () => {
     expect(bus.subscriptions.ruleCount - before).toBe(1);
   });
 
+  test("a sender with many names matches by each of them, and by none that it has given up", async () => {
+    const names = Array.from({ length: 30 }, (_, index) => `org.example.Name${index}`);
+    for (const name of names) await sender.requestName(name);
+    const notes: unknown[] = [];
+    await Promise.all(
+      names.map((name) => receiver.addMatch({ sender: name }, () => notes.push(name))),
+    );
+    await emit("all");
+    await delivered();
+    expect(notes.sort()).toEqual([...names].sort());
+    notes.length = 0;
+    for (const name of names.slice(2)) await sender.releaseName(name);
+    await emit("two");
+    await delivered();
+    expect(notes.sort()).toEqual(names.slice(0, 2));
+  });
+
   test("a name that is owned when the rule is added is known at once", async () => {
     await sender.requestName("org.example.Name");
     const notes: unknown[] = [];
