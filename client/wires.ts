@@ -22,14 +22,19 @@ const MAX_CONNECTIONS = 4096;
 /** Descriptors that may have arrived on one connection before their messages: four full messages. */
 const MAX_WAITING_DESCRIPTORS = 4 * 253;
 
-const wiresByAddon: Map<Addon | null, Wires> = new Map();
+let withAddon: Wires | null = null;
+let withoutAddon: Wires | null = null;
 
 /** The wires over the addon, or those without it. @throws AddonMissingError if it is required and missing */
 export function wiresFor(use: AddonUse): Wires {
+  if (use !== "none" && withAddon !== null) return withAddon;
   const { addon } = findAddon(use);
-  const wires = wiresByAddon.get(addon) ?? new Wires(addon);
-  wiresByAddon.set(addon, wires);
-  return wires;
+  if (addon === null) {
+    withoutAddon ??= new Wires(null);
+    return withoutAddon;
+  }
+  withAddon = new Wires(addon);
+  return withAddon;
 }
 
 export class Wires {

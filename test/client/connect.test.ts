@@ -95,9 +95,8 @@ describe.each(ways)("with addon: %s", (way) => {
       expect(reasons[1]).toContain("the server rejected the user");
       expect(reasons[2]).toContain(`the server has GUID ${GUID}`);
       await closeServers();
-      await turn();
-      // The bus's own end of the client that is closed may be open still.
-      expect(openDescriptors() - before).toBeLessThanOrEqual(1);
+      // Sockets close a little later; one that is forgotten is waited for until the test's time is up.
+      while (openDescriptors() > before) await turn();
     });
   });
 
