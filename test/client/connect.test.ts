@@ -81,6 +81,7 @@ describe.each(ways)("with addon: %s", (way) => {
 
   test("the first bus that lets us in is taken; what became of the others is told", async () => {
     await inScratch(async (directory) => {
+      const watcher = await connect(bus.address, options);
       const before = openDescriptors();
       await speak(join(directory, "rejects"), "REJECTED EXTERNAL\r\n");
       await speak(join(directory, "other"), `OK ${GUID}\r\n`);
@@ -97,6 +98,7 @@ describe.each(ways)("with addon: %s", (way) => {
       await closeServers();
       // Sockets close a little later; one that is forgotten is waited for until the test's time is up.
       while (openDescriptors() > before) await turn();
+      await watcher.close();
     });
   });
 
