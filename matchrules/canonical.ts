@@ -32,8 +32,14 @@ export function canonicalText(rule: MatchRule): string {
   return keys.join(",");
 }
 
+/** As rules spell it; types that no rule can ask for have a number. */
+export function typeName(type: number): string {
+  const names: Readonly<Record<number, string>> = TYPE_NAMES;
+  return names[type] ?? String(type);
+}
+
 /** `arg1`, `arg1path` or `arg0namespace`. */
-export function argumentKeyName(argument: ArgumentKey): string {
+export function argumentKeyName(argument: Pick<ArgumentKey, "index" | "kind">): string {
   return `arg${argument.index}${argument.kind === "string" ? "" : argument.kind}`;
 }
 

@@ -2,7 +2,14 @@
 
 import { TABLE_CELLS } from "./record-table.ts";
 
-// A subject: all rules with one `sender`, or without.
+/** A family of rules: those that broadcasts ask for. */
+export const BROADCAST: number = 0;
+/** Those that messages with a destination ask for: eavesdroppers'. */
+export const UNICAST: number = 1;
+/** Those that nothing matches: with a destination, but without eavesdrop. */
+export const DORMANT: number = 2;
+
+// A subject: all rules of a family with one `sender`, or without.
 export const SUBJECT_FAMILY: number = 0;
 export const SUBJECT_SENDER: number = 1;
 export const SUBJECT_FIRST_SHAPE: number = 2;

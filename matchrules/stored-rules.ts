@@ -2,6 +2,7 @@
 
 import type { Strings } from "../wire/intern.ts";
 import { describeRule, describeSubject, type SubjectStatistics } from "./describe.ts";
+import { type Explanation, type MatchQuestion, RuleReader } from "./explain.ts";
 import {
   BUCKET_FIRST_RULE,
   BUCKET_SHAPE,
@@ -33,13 +34,6 @@ import { HASH, NEXT_IN_CHAIN, RecordTable } from "./record-table.ts";
 import { cell, mix, Records, withRoomFor } from "./records.ts";
 import type { MatchRule } from "./rule.ts";
 import { PREFIX_NONE, type RuleKeys } from "./rule-keys.ts";
-
-/** Rules that broadcasts ask for. */
-export const BROADCAST: number = 0;
-/** Rules that messages with a destination ask for: eavesdroppers'. */
-export const UNICAST: number = 1;
-/** Rules that nothing matches: with a destination, but without eavesdrop. */
-export const DORMANT: number = 2;
 
 /**
  * A subject with so many shapes takes new ones only without argN above 0, of which there are few.
@@ -162,6 +156,25 @@ export class StoredRules {
   /** What the record says, as a rule again. */
   describe(rule: number): MatchRule {
     return describeRule(this.records.cells, rule, this.#strings, this.#predicates);
+  }
+
+  /** `BROADCAST`, `UNICAST` or `DORMANT`. */
+  familyOf(rule: number): number {
+    const { cells } = this.records;
+    const shape = cell(cells, cell(cells, rule + RULE_BUCKET) + BUCKET_SHAPE);
+    return cell(cells, cell(cells, shape + SHAPE_SUBJECT) + SUBJECT_FAMILY);
+  }
+
+  /** Each key's verdict on the message that `MessageKeys` has begun on, numbered `number`. */
+  explain(rule: number, question: MatchQuestion, number: number): Explanation {
+    const reader = new RuleReader(
+      this.#strings,
+      this.#predicates,
+      this.#messageKeys,
+      question,
+      number,
+    );
+    return reader.explain(this.records.cells, rule, this.familyOf(rule));
   }
 
   /** The subjects of one family. */

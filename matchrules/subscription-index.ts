@@ -6,8 +6,11 @@ import type { Strings } from "../wire/intern.ts";
 import { randomWord } from "../wire/random.ts";
 import { canonicalText } from "./canonical.ts";
 import type { SubjectStatistics } from "./describe.ts";
+import type { Explanation, MatchQuestion } from "./explain.ts";
 import {
+  BROADCAST,
   BUCKET_FIRST_RULE,
+  DORMANT,
   RULE_FIRST_SUBSCRIPTION,
   RULE_KIND,
   RULE_NEXT,
@@ -19,6 +22,7 @@ import {
   SHAPE_NEXT,
   SHAPE_PREFIX,
   SUBJECT_FIRST_SHAPE,
+  UNICAST,
 } from "./layout.ts";
 import { MessageKeys } from "./message-keys.ts";
 import { MESSAGE_NUMBER_LIMIT, Predicates } from "./predicate.ts";
@@ -35,7 +39,7 @@ import {
   PREFIX_NONE,
   RuleKeys,
 } from "./rule-keys.ts";
-import { BROADCAST, DORMANT, StoredRules, UNICAST } from "./stored-rules.ts";
+import { StoredRules } from "./stored-rules.ts";
 
 // A subscription: one subscriber's copies of one rule.
 const RULE = TABLE_CELLS;
@@ -231,6 +235,26 @@ export class SubscriptionIndex {
     this.#ask(rules.subjectOf(family, 0));
     for (let i = 0; i < senderCount; i++) this.#ask(rules.subjectOf(family, cell(senders, i)));
     return this.#receiverCount;
+  }
+
+  /** What `match` decides about each distinct rule of one subscriber, key by key; in no particular order. */
+  explain(subscriber: number, question: MatchQuestion): Explanation[] {
+    const { header, args, isUnicast, destinations } = question;
+    if (++this.#number >= MESSAGE_NUMBER_LIMIT) this.#restartNumbers();
+    this.#message.begin(header, args, destinations, destinations.length);
+    const { cells } = this.#records;
+    const explanations: Explanation[] = [];
+    let subscription = subscriber < this.#firsts.length ? cell(this.#firsts, subscriber) : 0;
+    for (; subscription !== 0; subscription = cell(cells, subscription + NEXT_OF_SUBSCRIBER)) {
+      const rule = cell(cells, subscription + RULE);
+      const family = this.#rules.familyOf(rule);
+      // The rule of an eavesdropper lies in both families: the one counts that the message asks.
+      const isEavesdroppers = (this.#kindOf(subscription) & KIND_EAVESDROPS) !== 0;
+      if (isEavesdroppers && isUnicast && family === BROADCAST) continue;
+      if ((this.#kindOf(subscription) & KIND_ECHO) !== 0 && !isUnicast) continue;
+      explanations.push(this.#rules.explain(rule, question, this.#number));
+    }
+    return explanations;
   }
 
   #ask(subject: number): void {

@@ -1,5 +1,6 @@
 /** Asks an index about described messages, by way of real bytes and the real header parser. */
 
+import type { Explanation } from "../../matchrules/explain.ts";
 import type { DescribedArgument, DescribedMessage } from "../../matchrules/match.ts";
 import type { SubscriptionIndex } from "../../matchrules/subscription-index.ts";
 import { Arguments } from "../../wire/args.ts";
@@ -22,6 +23,34 @@ export class Asker {
 
   /** Who gets it, in ascending order. */
   ask(message: DescribedMessage): number[] {
+    this.#begin(message);
+    const senders = this.#ids([message.sender, ...message.senderNames]);
+    const destinations = this.#ids(message.destinationNames);
+    const count = this.#index.match(
+      this.#header,
+      this.#args,
+      senders,
+      senders.length,
+      message.destination !== null,
+      destinations,
+      destinations.length,
+    );
+    return [...this.#index.receivers.subarray(0, count)].sort((a, b) => a - b);
+  }
+
+  /** Why this subscriber gets it, or not. */
+  explain(subscriber: number, message: DescribedMessage): Explanation[] {
+    this.#begin(message);
+    return this.#index.explain(subscriber, {
+      header: this.#header,
+      args: this.#args,
+      senders: this.#internedIds([message.sender, ...message.senderNames]),
+      isUnicast: message.destination !== null,
+      destinations: this.#ids(message.destinationNames),
+    });
+  }
+
+  #begin(message: DescribedMessage): void {
     const bytes = rawMessage({
       type: message.type,
       serial: ++this.#serial,
@@ -37,18 +66,14 @@ export class Asker {
     const verdict = this.#header.parse(this.#strings, Memory.of(bytes), 0);
     if (verdict < 0) throw new Error(`the header has the violation ${verdict}`);
     this.#args.begin(this.#header);
-    const senders = this.#ids([message.sender, ...message.senderNames]);
-    const destinations = this.#ids(message.destinationNames);
-    const count = this.#index.match(
-      this.#header,
-      this.#args,
-      senders,
-      senders.length,
-      message.destination !== null,
-      destinations,
-      destinations.length,
-    );
-    return [...this.#index.receivers.subarray(0, count)].sort((a, b) => a - b);
+  }
+
+  #internedIds(names: readonly string[]): Int32Array {
+    return Int32Array.from(names, (name) => {
+      const id = this.#strings.hold(name);
+      this.#strings.release(id);
+      return id;
+    });
   }
 
   /** Names that the table has never heard of are of no interest to any rule. */
