@@ -4,7 +4,9 @@ export const ExitStatus = {
   Success: 0,
   /** The bus could not start. */
   Failure: 1,
-  /** The command line makes no sense. */
+  /** `explain`: the message does not match the rule, or no message of the capture does. */
+  NoMatch: 1,
+  /** The command line makes no sense, or what it names cannot be read. */
   Usage: 2,
   /** `run`: the bus could not start, so that the command was not run. */
   NoBus: 125,

@@ -1,5 +1,6 @@
 /** Verdicts in words. */
 
+import { DRIVER_NAME } from "../wire/protocol.ts";
 import type { KeyVerdict } from "./explain.ts";
 import type { NearMiss } from "./near-miss.ts";
 
@@ -96,9 +97,10 @@ function otherSenderText(
   ownerOf: OwnerOf,
 ): string {
   if (saw === null) return "the message does not say who sent it";
+  if (saw === DRIVER_NAME) return "the bus itself sent it";
   const names = owned.length === 0 ? "" : `; the sender owns ${owned.join(", ")}`;
   if (wanted.startsWith(":")) return `another connection${names}`;
   const owner = ownerOf(wanted);
-  if (owner === undefined) return `it is not known who owns ${wanted}${names}`;
+  if (owner === undefined) return `the sender is not known to own ${wanted}${names}`;
   return `${wanted} is owned by ${owner ?? "nobody"}${names}`;
 }

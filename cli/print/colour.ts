@@ -2,7 +2,7 @@
 
 import type { WriteStream } from "node:tty";
 
-const codes = { red: 31, yellow: 33, grey: 90 } as const;
+const codes = { red: 31, green: 32, yellow: 33, grey: 90 } as const;
 
 export type Colour = keyof typeof codes;
 

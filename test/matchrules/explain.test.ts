@@ -277,11 +277,14 @@ test("who owns the name of a sender is said, as far as it is known", () => {
   const explanation = explain("sender='org.example.Name'", {}, []);
   expect(reason(explanation, () => ":1.5")).toBe("sender: org.example.Name is owned by :1.5");
   expect(reason(explanation, () => null)).toBe("sender: org.example.Name is owned by nobody");
-  expect(reason(explanation)).toBe("sender: it is not known who owns org.example.Name");
+  expect(reason(explanation)).toBe("sender: the sender is not known to own org.example.Name");
   expect(explanation.keys[0]).toEqual({
     ...{ key: "sender", wanted: "org.example.Name", saw: ":1.7" },
     verdict: { kind: "otherSender", owned: [] },
   });
+  expect(reason(explain("sender='a.b'", { sender: "org.freedesktop.DBus" }, []))).toBe(
+    "sender: the bus itself sent it",
+  );
   expect(reason(explain("sender=':1.7'", { sender: null }, []))).toBe(
     "sender: the message does not say who sent it",
   );
