@@ -73,6 +73,7 @@ function decoded({ bytes, originalByteLength }: CapturedMessage): Message | stri
   }
 }
 
+/** By its shape: what Node throws need not be an `Error` of this realm. */
 function isSystemError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && "errno" in error;
+  return typeof error === "object" && error !== null && "errno" in error && "message" in error;
 }

@@ -62,7 +62,6 @@ export function formatValue(value: string | null): string {
 export function explanationJson(explanation: Explanation, ownerOf: OwnerOf): object {
   return {
     rule: canonicalText(explanation.rule),
-    outcome: outcomeOf(explanation, ownerOf),
     keys: explanation.keys.map((key) => ({
       key: key.key,
       wanted: key.wanted,

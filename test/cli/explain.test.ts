@@ -1,17 +1,17 @@
-/** `onehop explain` as a process, against described and captured messages. */
+/** `onehop explain` against described and captured messages. */
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import yargs from "yargs";
+import { explainCommand } from "../../cli/commands/explain.ts";
+import { type ExplainOptions, explainRule } from "../../cli/explain-rule.ts";
 import { errorReply, Message, methodCall, methodReturn, signal } from "../../wire/message.ts";
 import { encodeMessage } from "../../wire/message-codec.ts";
 import { pcapFileHeader, pcapRecord } from "../../wire/pcap.ts";
 import { DRIVER_NAME, DRIVER_PATH } from "../../wire/protocol.ts";
-import { type Ended, start } from "../compat/daemon-process.ts";
-
-// Each test starts a process, on machines that do other things as well.
-jest.setTimeout(30_000);
+import { start } from "../compat/daemon-process.ts";
 
 const TIME = 1_700_000_000_000_000;
 let folder = "";
@@ -20,8 +20,31 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-function explain(...words: string[]): Promise<Ended> {
-  return start("cli/main.js", ["explain", ...words], { NO_COLOR: "1" }).ended;
+interface Printed {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** What the command prints for these words, by its own options, without a process for each. */
+async function explain(...words: string[]): Promise<Printed> {
+  const [stdout, stderr]: [string[], string[]] = [[], []];
+  let status = -1;
+  const handler = async (given: ExplainOptions): Promise<void> => {
+    status = await explainRule(given, {
+      paint: (text) => text,
+      print: async (text) => void stdout.push(text),
+      complain: (text) => void stderr.push(`onehop: ${text}\n`),
+    });
+  };
+  await yargs(["explain", ...words])
+    .command({ ...explainCommand, handler })
+    .strict()
+    .fail((message: string | null, error: Error | undefined) => {
+      throw error ?? new Error(message ?? "");
+    })
+    .parseAsync();
+  return { status, stdout: stdout.join(""), stderr: stderr.join("") };
 }
 
 const DESCRIBED = ["--path", "/org/foobar", "--interface", "a.b", "--member", "M"];
@@ -90,7 +113,7 @@ test("a rule without a message is checked, and shown as a bus reads it", async (
 
 test.each([
   [["--path", "relative"], /^onehop: --path 'relative' does not fit: /],
-  [["--message", "{}", "--owns", "a.b"], /mutually exclusive/],
+  [["--message", "{"], /^onehop: --message is not JSON/],
   [["--capture", "/no/such/file"], /^onehop: \/no\/such\/file: ENOENT/],
   [["--capture", import.meta.filename], /neither a pcap nor a pcapng file \(byte 0\)$/],
   [
@@ -101,6 +124,32 @@ test.each([
   const { status, stdout, stderr } = await explain("", ...words);
   expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
   expect(stderr.trim()).toMatch(expected);
+});
+
+test("a message is described in one way", async () => {
+  await expect(explain("", "--message", "{}", "--owns", "a.b")).rejects.toThrow(
+    "mutually exclusive",
+  );
+  await expect(explain("", "--capture", "x", "--message", "{}")).rejects.toThrow(
+    "mutually exclusive",
+  );
+  await expect(explain("", "--message-number", "1")).rejects.toThrow("message-number -> capture");
+});
+
+test("as a process: output, errors and statuses go where they should", async () => {
+  const run = (...words: string[]) => start("cli/main.js", ["explain", ...words]).ended;
+  const ended = await Promise.all([
+    run("member='M'", ...DESCRIBED),
+    run("member='N'", ...DESCRIBED),
+    run("member=''"),
+    run("member='N'", "--capture"),
+  ]);
+  expect(ended.map(({ status }) => status)).toEqual([0, 1, 2, 2]);
+  expect(ended[0]).toMatchObject({ stderr: "", stdout: expect.stringContaining("\nmatch\n") });
+  expect(ended[2]).toMatchObject({
+    stdout: "",
+    stderr: expect.stringMatching(/^onehop: the match rule/),
+  });
 });
 
 test("only signals are broadcast, and it says so", async () => {
