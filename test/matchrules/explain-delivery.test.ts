@@ -217,8 +217,8 @@ test("a peer gets a message if and only if a rule of its is explained to match, 
         copies += scene.copies;
       },
     ),
-    { numRuns: 20, interruptAfterTimeLimit: 20_000 },
+    { numRuns: 10, interruptAfterTimeLimit: 20_000 },
   );
-  expect(pairs).toBeGreaterThan(8_000);
-  expect(copies).toBeGreaterThan(250);
+  expect(pairs).toBeGreaterThan(3_000);
+  expect(copies).toBeGreaterThan(60);
 }, 60_000);
