@@ -139,6 +139,9 @@ class RuleExplanation {
   }
 
   async #one(path: string, wanted: number): Promise<number> {
+    if (!Number.isInteger(wanted) || wanted < 1) {
+      throw new DescriptionError("--message-number counts from 1, for example --message-number 7");
+    }
     let count = 0;
     for await (const explained of explainCapture(path, this.#rule)) {
       count = explained.number ?? count;

@@ -4,6 +4,8 @@ import { DRIVER_NAME } from "../wire/protocol.ts";
 import type { KeyVerdict } from "./explain.ts";
 import type { NearMiss } from "./near-miss.ts";
 
+const NAMES_SHOWN = 4;
+
 /** Who owns a name: a unique name, `null` for nobody, `undefined` if that is not known. */
 export type OwnerOf = (name: string) => string | null | undefined;
 
@@ -98,9 +100,14 @@ function otherSenderText(
 ): string {
   if (saw === null) return "the message does not say who sent it";
   if (saw === DRIVER_NAME) return "the bus itself sent it";
-  const names = owned.length === 0 ? "" : `; the sender owns ${owned.join(", ")}`;
+  const names = owned.length === 0 ? "" : `; the sender owns ${listText(owned)}`;
   if (wanted.startsWith(":")) return `another connection${names}`;
   const owner = ownerOf(wanted);
   if (owner === undefined) return `the sender is not known to own ${wanted}${names}`;
   return `${wanted} is owned by ${owner ?? "nobody"}${names}`;
+}
+
+function listText(names: readonly string[]): string {
+  const more = names.length - NAMES_SHOWN;
+  return names.slice(0, NAMES_SHOWN).join(", ") + (more > 0 ? ` and ${more} more` : "");
 }

@@ -1,6 +1,6 @@
 /** How the messages of a capture did against one rule. */
 
-import type { Explanation, KeyVerdict } from "../../matchrules/explain.ts";
+import type { Explanation } from "../../matchrules/explain.ts";
 import { type OwnerOf, verdictText } from "../../matchrules/explain-text.ts";
 import type { Paint } from "./colour.ts";
 import { formatValue, type Outcome } from "./explanation.ts";
@@ -14,8 +14,8 @@ const GROUP_LIMIT = 10_000;
 
 /** Messages that fail for the same reason. */
 interface Group {
-  readonly key: KeyVerdict;
-  readonly text: string;
+  /** Key, wanted, saw, and why not, as they are printed: the texts themselves may be long. */
+  readonly cells: readonly string[];
   readonly numbers: number[];
   count: number;
 }
@@ -43,9 +43,10 @@ export class CaptureSummary {
     const [key, ...others] = explanation.keys.filter(({ verdict }) => verdict.kind !== "met");
     if (key === undefined || others.length > 0) return;
     if (outcome === "no match") this.#nearly++;
-    const text = verdictText(key, ownerOf);
-    const id = JSON.stringify([key.key, key.saw, text]);
-    const group = this.#groups.get(id) ?? { key, text, numbers: [], count: 0 };
+    const cells = [key.key, formatValue(key.wanted), formatValue(key.saw)];
+    cells.push(oneLine(verdictText(key, ownerOf)));
+    const id = cells.join("\n");
+    const group = this.#groups.get(id) ?? { cells, numbers: [], count: 0 };
     if (this.#groups.size < GROUP_LIMIT) this.#groups.set(id, group);
     group.count++;
     this.#list(group.numbers, number);
@@ -72,9 +73,9 @@ export class CaptureSummary {
     const width = String(groups[0]?.count ?? 0).length;
     const rows = groups
       .slice(0, GROUPS_SHOWN)
-      .map(({ key, text, numbers, count }) => [
+      .map(({ cells, numbers, count }) => [
         String(count).padStart(Math.max(width, "NEARLY".length)),
-        ...[key.key, formatValue(key.wanted), formatValue(key.saw), oneLine(text)],
+        ...cells,
         formatNumbers(numbers, count),
       ]);
     const table = formatTable(

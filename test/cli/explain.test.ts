@@ -114,6 +114,8 @@ test("a rule without a message is checked, and shown as a bus reads it", async (
 test.each([
   [["--path", "relative"], /^onehop: --path 'relative' does not fit: /],
   [["--message", "{"], /^onehop: --message is not JSON/],
+  [["--capture", "x", "--message-number", "0"], /--message-number counts from 1/],
+  [["--capture", "x", "--message-number", "second"], /--message-number counts from 1/],
   [["--capture", "/no/such/file"], /^onehop: \/no\/such\/file: ENOENT/],
   [["--capture", import.meta.filename], /neither a pcap nor a pcapng file \(byte 0\)$/],
   [

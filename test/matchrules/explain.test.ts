@@ -290,6 +290,13 @@ test("who owns the name of a sender is said, as far as it is known", () => {
   );
 });
 
+test("of many names of a sender the first are named", () => {
+  const names = ["a.a", "a.b", "a.c", "a.d", "a.e", "a.f"];
+  expect(reason(explain("sender=':1.8'", {}, [], names))).toBe(
+    "sender: another connection; the sender owns a.a, a.b, a.c, a.d and 2 more",
+  );
+});
+
 test("unicasts are for those who eavesdrop", () => {
   const unicast = { destination: "org.example.Name" };
   expect(reason(explain("member='Changed'", unicast, []))).toBe(
