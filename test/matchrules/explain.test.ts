@@ -339,6 +339,15 @@ test("messages are explained in any byte order, with unknown fields, one after a
     const other = rawMessage({ ...known, isBigEndian, member: "Other" });
     expect(explainer.explain(other).isMatch).toBe(false);
     expect(explainer.explain(withUnknownField(bytes, isBigEndian)).isMatch).toBe(true);
+    const moved = rawMessage({
+      ...known,
+      isBigEndian,
+      args: [
+        ["s", "long text"],
+        ["s", "y"],
+      ],
+    });
+    expect(explainer.explain(moved).keys[2]).toMatchObject({ key: "arg1", saw: "y" });
   }
 });
 
