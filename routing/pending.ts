@@ -1,6 +1,6 @@
 /** Messages whose destination is being found: activation, upstream and federation share it. */
 
-import { Memory } from "../wire/memory.ts";
+import type { Memory } from "../wire/memory.ts";
 import type { Endpoint } from "./endpoint.ts";
 
 /** A message kept aside as a whole, with its descriptors retained under `descriptors`. */
@@ -30,20 +30,11 @@ export class PendingMessages {
     return this.#bytesOf.get(sender) ?? 0;
   }
 
-  hold(
-    name: string,
-    sender: Endpoint,
-    memory: Memory,
-    offset: number,
-    byteLength: number,
-    descriptors: number,
-  ): void {
-    const copy = Memory.of(memory.bytes.subarray(offset, offset + byteLength));
-    const held = { sender, memory: copy, byteLength, descriptors };
+  hold(name: string, held: HeldMessage): void {
     const waiting = this.#byName.get(name);
     if (waiting === undefined) this.#byName.set(name, [held]);
     else waiting.push(held);
-    this.#bytesOf.set(sender, this.bytesOf(sender) + byteLength);
+    this.#bytesOf.set(held.sender, this.bytesOf(held.sender) + held.byteLength);
   }
 
   /** Takes what waits for `name`, in order. */

@@ -7,7 +7,7 @@ import { HEADER_PLAIN, Header, type HeaderViolation, headerViolationText } from 
 import type { Strings } from "../wire/intern.ts";
 import { Memory, SLACK_BYTES } from "../wire/memory.ts";
 import { MessageFlag, MessageType } from "../wire/protocol.ts";
-import { appendSender, rewriteHeader } from "../wire/stitch.ts";
+import { appendSender, rewriteHeader, withoutSender } from "../wire/stitch.ts";
 import { BodyValidator, type BodyViolation, bodyViolationText } from "../wire/validate.ts";
 import type { Directory } from "./directory.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -231,7 +231,11 @@ export class Router {
     const byteLength = header.headerLength + header.bodyLength;
     if (this.pending.bytesOf(sender) + byteLength > this.#limits.maxPendingBytes) return false;
     if (this.#descriptorSet !== 0) this.#stage.retainDescriptors(this.#descriptorSet);
-    this.pending.hold(name, sender, header.memory, header.offset, byteLength, this.#descriptorSet);
+    const { memory, offset } = header;
+    const copy = Memory.of(memory.bytes.subarray(offset, offset + byteLength));
+    // Monitors and eavesdroppers may have been shown it with its sender.
+    withoutSender(header, copy);
+    this.pending.hold(name, { sender, memory: copy, byteLength, descriptors: this.#descriptorSet });
     return true;
   }
 

@@ -52,6 +52,11 @@ export function appendSender(header: Header, senderFieldLength: number): void {
   );
 }
 
+/** Undoes `appendSender` in `copy`, which begins with the message of `header`. */
+export function withoutSender(header: Header, copy: Memory): void {
+  copy.view.setUint32(FIXED_HEADER_BYTES - 4, header.fieldsLength, header.isLittleEndian);
+}
+
 const validator = new BodyValidator();
 
 const STRING = 0x73;

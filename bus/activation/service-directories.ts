@@ -20,10 +20,12 @@ const MAX_FILE_BYTES = 128 << 10;
 /** More are not looked at; a whole distribution has some hundreds. */
 const MAX_FILES_PER_DIRECTORY = 4096;
 /**
- * How long a look at every file counts when names are asked for that nobody provides: what that costs
- * must not depend on how often somebody asks.
+ * How long a look at every file counts when names are asked for that nobody provides, if no file has come
+ * or gone since: what that costs must not depend on how often somebody asks.
  */
 const LOOK_MS = 20;
+/** Times of files are no finer than that: what changed so shortly before a look may change again unnoticed. */
+const CLOCK_MS = 20;
 
 /** A file as it was when it was read. */
 interface KnownFile {
@@ -46,6 +48,8 @@ export class ServiceDirectories {
   /** What is true as long as it is, and was told already. */
   #told: Set<string> = new Set();
   #lookedAtMs = Number.NEGATIVE_INFINITY;
+  /** The directories at the last look; null if they may change and look the same. */
+  #state: string | null = null;
   #hasChanged = false;
 
   constructor(log: Log) {
@@ -82,6 +86,7 @@ export class ServiceDirectories {
   }
 
   #refresh(): void {
+    this.#state = this.#hasChangedLately() ? null : this.#stateNow();
     const files = new Map<string, KnownFile>();
     const byName = new Map<string, KnownFile>();
     for (const directory of this.#directories) {
@@ -108,7 +113,20 @@ export class ServiceDirectories {
   }
 
   get #hasJustLooked(): boolean {
-    return performance.now() - this.#lookedAtMs < LOOK_MS;
+    return performance.now() - this.#lookedAtMs < LOOK_MS && this.#stateNow() === this.#state;
+  }
+
+  /** Differs when files have come or gone. */
+  #stateNow(): string {
+    return this.#directories.map(({ path }) => stateOf(path)).join(" ");
+  }
+
+  #hasChangedLately(): boolean {
+    const sinceMs = Date.now() - CLOCK_MS;
+    return this.#directories.some(({ path }) => {
+      const timeNs = stateOf(path).split(":").at(-1) ?? "";
+      return Number(timeNs) / 1e6 >= sinceMs;
+    });
   }
 
   /** The names of a directory's service files; most standard directories do not exist on most machines. */
@@ -158,10 +176,14 @@ export class ServiceDirectories {
   }
 }
 
-/** Tells whether a file is still what it was; "" if there is none. */
+/** Tells whether a file is still what it was; "" if it is none, or none for us. */
 function stateOf(path: string): string {
-  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
-  return found === undefined ? "" : `${found.dev}:${found.ino}:${found.size}:${found.mtimeNs}`;
+  try {
+    const { dev, ino, size, mtimeNs } = statSync(path, { bigint: true });
+    return `${dev}:${ino}:${size}:${mtimeNs}`;
+  } catch {
+    return "";
+  }
 }
 
 function readServiceFile(path: string): ServiceFile | ServiceFileProblem {

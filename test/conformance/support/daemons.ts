@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { chmod, chown, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { isOnPath } from "./programs.ts";
 
@@ -21,8 +21,10 @@ export interface RunningBus {
 export interface BusOptions {
   /** The user the daemon runs as; default: the one who runs the tests. */
   readonly uid?: number;
-  /** A configuration file of `support` instead of --session; broker-launch takes none and allows everything. */
-  readonly configuration?: "all-users.conf" | "strict-replies.conf";
+  /** A configuration file, of `support` if it has no path, instead of --session; broker-launch takes none and allows everything. */
+  readonly configuration?: "all-users.conf" | "strict-replies.conf" | `/${string}`;
+  /** Variables for the daemon beside its own. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 const HOUSE = join(import.meta.dirname, "../../..");
@@ -68,7 +70,7 @@ export async function startBus(options: BusOptions = {}): Promise<RunningBus> {
       : [
           options.configuration === undefined
             ? "--session"
-            : `--config-file=${join(import.meta.dirname, options.configuration)}`,
+            : `--config-file=${resolve(import.meta.dirname, options.configuration)}`,
           "--nofork",
           "--nopidfile",
           "--print-address",
@@ -76,6 +78,7 @@ export async function startBus(options: BusOptions = {}): Promise<RunningBus> {
         ];
   const daemon = spawn(program, [...before, ...flags], {
     stdio: ["ignore", "pipe", process.env["CONFORMANCE_VERBOSE"] ? "inherit" : "ignore"],
+    env: { ...process.env, ...options.environment },
     ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
   });
   const first = await firstLine(daemon, program);

@@ -1,0 +1,112 @@
+/** Service files for the bus of a test file, and what the programs that they start say. */
+
+import { spawnSync } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll } from "@jest/globals";
+import { type CaseOptions, conformance, notRun, type Scene, useBus } from "./conformance.ts";
+import { chosenBus } from "./daemons.ts";
+
+/** A program that ends well at once: whoever takes the name is then taken for its service. */
+export const GONE_TO_BACKGROUND = "/bin/true";
+
+const BROKER = "its launcher here starts nothing";
+
+/** A folder with a bus configuration and two service directories, of which the first goes before the second. */
+export class Services {
+  readonly folder: string = mkdtempSync(join(tmpdir(), "conformance-services-"));
+  #count = 0;
+
+  constructor(limits: Readonly<Record<string, number>>) {
+    // The daemon need not be the user who runs the tests.
+    chmodSync(this.folder, 0o755);
+    const directories = ["first", "second"].map((name) => join(this.folder, name));
+    for (const directory of directories) mkdirSync(directory);
+    const elements = [
+      ...directories.map((directory) => `<servicedir>${directory}</servicedir>`),
+      ...Object.entries(limits).map(([name, value]) => `<limit name="${name}">${value}</limit>`),
+    ];
+    writeFileSync(
+      this.configuration,
+      `<busconfig><type>session</type><listen>unix:tmpdir=/tmp</listen><auth>EXTERNAL</auth>
+      ${elements.join("\n")}
+      <policy context="default">
+        <allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/>
+      </policy></busconfig>`,
+    );
+  }
+
+  get configuration(): `/${string}` {
+    return `/${join(this.folder, "bus.conf").slice(1)}`;
+  }
+
+  /** A name that no other case uses. */
+  newName(): string {
+    return `org.example.Service${++this.#count}`;
+  }
+
+  /** A new name for which `exec` is started; `more` are further lines of its file. */
+  service(exec: string, ...more: readonly string[]): string {
+    const name = this.newName();
+    this.write(`first/${name}.service`, serviceFile(name, exec, ...more));
+    return name;
+  }
+
+  write(file: string, content: string | Uint8Array): void {
+    writeFileSync(join(this.folder, file), content);
+  }
+
+  remove(file: string): void {
+    rmSync(join(this.folder, file));
+  }
+
+  /** A program in the language of sh. */
+  script(...lines: readonly string[]): string {
+    const path = join(this.folder, `script${++this.#count}.sh`);
+    writeFileSync(path, ["#!/bin/sh", ...lines, ""].join("\n"), { mode: 0o755 });
+    return path;
+  }
+
+  /** Somewhere to write to, and how to wait for everything that is written until it is closed. */
+  report(): { readonly path: string; read(): Promise<string> } {
+    const path = join(this.folder, `report${++this.#count}`);
+    const { status } = spawnSync("mkfifo", ["-m", "666", path]);
+    if (status !== 0) throw new Error(`mkfifo ${path}: ${status}`);
+    return { path, read: () => readFile(path, "utf8") };
+  }
+
+  end(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+export function serviceFile(name: string, exec: string, ...more: readonly string[]): string {
+  return ["[D-BUS Service]", `Name=${name}`, `Exec=${exec}`, ...more, ""].join("\n");
+}
+
+/** Starts one bus with service directories for the cases of a test file. */
+export function useServices(
+  limits: Readonly<Record<string, number>> = {},
+  environment: Readonly<Record<string, string>> = {},
+): Services {
+  const services = new Services(limits);
+  useBus({ configuration: services.configuration, environment });
+  afterAll(() => services.end());
+  return services;
+}
+
+/** Declares a case about services that are started. */
+export function activation(
+  sentence: string,
+  options: CaseOptions,
+  body: (scene: Scene) => Promise<void>,
+): void {
+  const withheld = { "dbus-broker": BROKER, ...options.withheld };
+  conformance(sentence, { ...options, withheld }, async (scene) => {
+    // Whose bus it is: it looks for service files elsewhere.
+    if (chosenBus.startsWith("address=")) notRun("no bus of the suite's own");
+    else await body(scene);
+  });
+}
