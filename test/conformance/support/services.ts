@@ -2,7 +2,7 @@
 
 import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "@jest/globals";
@@ -69,12 +69,19 @@ export class Services {
     return path;
   }
 
-  /** Somewhere to write to, and how to wait for everything that is written until it is closed. */
-  report(): { readonly path: string; read(): Promise<string> } {
+  /**
+   * A named pipe, how to wait for everything that is written to it until it is closed, and how to write to who
+   * reads it.
+   */
+  report(): { readonly path: string; read(): Promise<string>; write(text: string): void } {
     const path = join(this.folder, `report${++this.#count}`);
     const { status } = spawnSync("mkfifo", ["-m", "666", path]);
     if (status !== 0) throw new Error(`mkfifo ${path}: ${status}`);
-    return { path, read: () => readFile(path, "utf8") };
+    return {
+      path,
+      read: () => readFile(path, "utf8"),
+      write: (text) => void writeFile(path, text),
+    };
   }
 
   end(): void {
