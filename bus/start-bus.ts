@@ -57,6 +57,8 @@ export async function startBus(options: StartOptions): Promise<StartedBus> {
       fields: {},
     });
   } else {
+    // Node does this for the first few that it has inherited itself. An old kernel refuses: they stay.
+    if (options.activation !== undefined) addon.closeOnExec(3);
     const acceptor = new ListenerAcceptor(bus, listeners, log);
     transport = new NativeTransport(
       addon,

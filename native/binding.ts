@@ -89,6 +89,8 @@ export interface Addon {
   closeDescriptor(fd: number): number;
   /** A CLOEXEC duplicate, or -errno. */
   duplicateDescriptor(fd: number): number;
+  /** Lets no program that this process starts inherit `first` or any higher descriptor; 0, or -errno. */
+  closeOnExec(first: number): number;
   /** A memfd that holds a copy of `bytes` and may be sealed, or -errno. */
   memoryDescriptor(bytes: Uint8Array): number;
   /** Up to `byteLength` bytes from position 0 on, or -errno. */

@@ -12,6 +12,7 @@ NAPI_MODULE_INIT() {
                 { "socketPair", NULL, socket_pair, NULL, NULL, NULL, napi_enumerable, NULL },
                 { "closeDescriptor", NULL, close_descriptor, NULL, NULL, NULL, napi_enumerable, NULL },
                 { "duplicateDescriptor", NULL, duplicate_descriptor, NULL, NULL, NULL, napi_enumerable, NULL },
+                { "closeOnExec", NULL, close_on_exec, NULL, NULL, NULL, napi_enumerable, NULL },
                 { "memoryDescriptor", NULL, memory_descriptor, NULL, NULL, NULL, napi_enumerable, NULL },
                 { "readDescriptor", NULL, read_descriptor, NULL, NULL, NULL, napi_enumerable, NULL },
                 { "send", NULL, send_once, NULL, NULL, NULL, napi_enumerable, NULL },

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -173,6 +174,22 @@ napi_value duplicate_descriptor(napi_env env, napi_callback_info info) {
                 return NULL;
         copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
         return make_int32(env, copy < 0 ? -errno : copy);
+}
+
+/* CLOSE_RANGE_CLOEXEC, which is newer than some headers; kernels since 5.11 have it. */
+#define ONLY_CLOSE_ON_EXEC (1U << 2)
+
+napi_value close_on_exec(napi_env env, napi_callback_info info) {
+        napi_value value;
+        int32_t first;
+
+        if (!read_arguments(env, info, 1, &value, NULL) || !read_int32(env, value, &first))
+                return NULL;
+#ifdef SYS_close_range
+        return make_int32(env, syscall(SYS_close_range, (unsigned)first, ~0U, ONLY_CLOSE_ON_EXEC) < 0 ? -errno : 0);
+#else
+        return make_int32(env, -ENOSYS);
+#endif
 }
 
 napi_value memory_descriptor(napi_env env, napi_callback_info info) {

@@ -31,6 +31,7 @@ napi_value connect_unix(napi_env env, napi_callback_info info);
 napi_value socket_pair(napi_env env, napi_callback_info info);
 napi_value close_descriptor(napi_env env, napi_callback_info info);
 napi_value duplicate_descriptor(napi_env env, napi_callback_info info);
+napi_value close_on_exec(napi_env env, napi_callback_info info);
 napi_value memory_descriptor(napi_env env, napi_callback_info info);
 napi_value read_descriptor(napi_env env, napi_callback_info info);
 napi_value send_once(napi_env env, napi_callback_info info);

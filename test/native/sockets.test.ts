@@ -1,5 +1,6 @@
 /** The addon's single calls on sockets and descriptors. */
 
+import { spawnSync } from "node:child_process";
 import {
   closeSync,
   existsSync,
@@ -50,6 +51,19 @@ test("a listener at a path takes connections, does not block and is not inherite
   expect(flags(connection) & (O_NONBLOCK | O_CLOEXEC)).toBe(O_NONBLOCK | O_CLOEXEC);
   close(listener, connection);
   expect(existsSync(path)).toBe(true);
+});
+
+test("a descriptor that was inherited is not passed on once that has been asked for", () => {
+  const program = `
+    const { loadAddon } = await import(${JSON.stringify(join(import.meta.dirname, "../../dist/native/binding.js"))});
+    const { spawnSync } = await import("node:child_process");
+    const look = () => String(spawnSync("/bin/ls", ["/proc/self/fd"]).stdout).includes("100");
+    const before = look();
+    console.log(before, loadAddon().closeOnExec(3), look());
+  `;
+  const command = 'exec 100< /dev/null; exec "$0" --input-type=module -e "$1"';
+  const { stdout } = spawnSync("/bin/bash", ["-c", command, process.execPath, program]);
+  expect(String(stdout)).toBe("true 0 false\n");
 });
 
 test("an abstract name needs no file and is exact to the byte", () => {
