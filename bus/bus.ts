@@ -24,6 +24,7 @@ import {
 import { Stage } from "../transport/stage.ts";
 import type { Header } from "../wire/header.ts";
 import { Strings } from "../wire/intern.ts";
+import { Memory } from "../wire/memory.ts";
 import { DRIVER_NAME, MessageFlag } from "../wire/protocol.ts";
 import { writeSenderField } from "../wire/stitch.ts";
 import { Activation, type Starter } from "./activation/activation.ts";
@@ -194,6 +195,12 @@ export class Bus {
       bus.#statistics.noteRulesOf(endpoint);
       bus.#statistics.noteNamesOf(endpoint);
     }
+    // What was being looked for, or started, is so again.
+    for (const { peer, message } of record.waiting) {
+      const sender = bus.directory.at(peer);
+      if (sender !== null) bus.router.route(sender, Memory.of(message), 0, message.length);
+    }
+    bus.#endTurn();
     return { bus, ends };
   }
 

@@ -47,12 +47,20 @@ export interface BusSnapshot {
   readonly peers: readonly PeerRecord[];
   readonly names: readonly NameRecord[];
   readonly environment: EnvironmentRecord;
+  /** Messages whose destination was being found. */
+  readonly waiting: readonly WaitingRecord[];
+}
+
+/** A message that was accepted from a peer and has not gone anywhere yet. */
+export interface WaitingRecord {
+  readonly peer: number;
+  readonly message: Uint8Array;
 }
 
 /**
  * The record of `bus`; throws if a peer is not a memory connection, or if the bus waits for an answer
- * from a gateway or a name authority, whose promise nobody could keep elsewhere. A peer that has
- * been disconnected is not in it, even if it has not read its last bytes yet.
+ * from a name authority, whose promise nobody could keep elsewhere. A peer that has been disconnected
+ * is not in it, even if it has not read its last bytes yet.
  */
 export function snapshotBus(
   bus: Bus,
@@ -60,11 +68,6 @@ export function snapshotBus(
   environment: ActivationEnvironment,
   transportOf: (endpoint: Endpoint) => MemoryTransport | null,
 ): BusSnapshot {
-  for (const [name] of bus.router.pending.entries()) {
-    throw new Error(
-      `a message waits for ${name}: a bus can be recorded when its gateway has answered`,
-    );
-  }
   const peers = [...bus.directory.endpoints()].map((endpoint) => {
     const transport = transportOf(endpoint);
     if (transport === null) throw new Error(`${endpoint.description} is not an in-process peer`);
@@ -81,6 +84,12 @@ export function snapshotBus(
     peers,
     names: bus.names.snapshot(),
     environment: environment.snapshot(),
+    waiting: [...bus.router.pending.entries()].flatMap(([, waiting]) =>
+      waiting.map(({ sender, memory, byteLength }) => ({
+        peer: sender.index,
+        message: memory.bytes.slice(0, byteLength),
+      })),
+    ),
   };
 }
 
@@ -97,7 +106,8 @@ function peerRecord(bus: Bus, endpoint: Endpoint, transport: MemoryTransport): P
     authentication: connection.snapshotAuthentication(),
     lastSerial: endpoint.lastSerial,
     lastSequence: endpoint.lastSequence,
-    acceptedCount: endpoint.acceptedCount,
+    // What waits is accepted again.
+    acceptedCount: endpoint.acceptedCount - bus.router.pending.countOf(endpoint),
     consumedBytes: connection.consumedBytes,
     rules: bus.subscriptions.rulesOf(endpoint.index),
     monitorRules: endpoint.isMonitor ? bus.router.monitors.rulesOf(endpoint) : null,

@@ -30,6 +30,12 @@ export class PendingMessages {
     return this.#bytesOf.get(sender) ?? 0;
   }
 
+  /** How many messages of `sender` wait. */
+  countOf(sender: Endpoint): number {
+    if (!this.#bytesOf.has(sender)) return 0;
+    return [...this.#byName.values()].flat().filter((held) => held.sender === sender).length;
+  }
+
   hold(name: string, held: HeldMessage): void {
     const waiting = this.#byName.get(name);
     if (waiting === undefined) this.#byName.set(name, [held]);

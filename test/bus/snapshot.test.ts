@@ -356,13 +356,32 @@ test("unique names go on where they stopped", async () => {
   expect(restored.guid).toBe(bus.guid);
 });
 
-test("a bus that waits for somebody else's answer says why it cannot be recorded", async () => {
-  const waiting = createBus({ gateway: { find: () => GatewayAnswer.Pending } });
-  const caller = await MemoryPeer.join(waiting);
-  caller.send(methodCall({ path: "/", member: "M", destination: "a.b" }));
+test("what waits for a name that is being found is looked for again, in its order", async () => {
+  const gateway = { find: (): GatewayAnswer => GatewayAnswer.Pending };
+  const bus = createBus({ gateway });
+  const caller = await MemoryPeer.join(bus);
+  for (const member of ["One", "Two"]) {
+    caller.send(methodCall({ path: "/", member, destination: "a.b" }));
+  }
   await turn();
-  expect(() => waiting.snapshot()).toThrow("a message waits for a.b");
+  const record = structuredClone(bus.snapshot());
+  const { bus: restored, ends } = Bus.restore(record, { gateway });
+  expect(restored.snapshot()).toMatchObject({ waiting: record.waiting, names: [] });
+  expect(restored.snapshot().peers[0]?.acceptedCount).toBe(record.peers[0]?.acceptedCount);
+  const owner = await MemoryPeer.join(restored);
+  await owner.driver("RequestName", "su", ["a.b", 0]);
+  restored.router.found("a.b");
+  const calls = (await owner.drain()).filter(({ type }) => type === MessageType.MethodCall);
+  expect(calls.map(({ member, sender }) => [member, sender])).toEqual([
+    ["One", caller.uniqueName],
+    ["Two", caller.uniqueName],
+  ]);
 
+  const { ends: lost } = Bus.restore(record);
+  expect([...lost.keys()]).toEqual([...ends.keys()]);
+});
+
+test("a bus that waits for the name authority's answer says why it cannot be recorded", async () => {
   const never = (local: NameAuthority): NameAuthority => ({
     hello: (endpoint, answer) => local.hello(endpoint, answer),
     request: () => {},
