@@ -2,9 +2,9 @@
 
 import type { Directory } from "../routing/directory.ts";
 import type { Outgoing } from "./driver/outgoing.ts";
+import { SYSTEMD_NAME } from "./systemd.ts";
 
-/** Systemd's name on a session bus, and where it takes variables for the units that it will start. */
-export const SYSTEMD_NAME = "org.freedesktop.systemd1";
+/** Where systemd takes variables for the units that it will start. */
 const SET_ENVIRONMENT = {
   path: "/org/freedesktop/systemd1",
   interface: "org.freedesktop.systemd1.Manager",

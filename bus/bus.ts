@@ -28,7 +28,8 @@ import { Memory } from "../wire/memory.ts";
 import { DRIVER_NAME, MessageFlag } from "../wire/protocol.ts";
 import { writeSenderField } from "../wire/stitch.ts";
 import { Activation, type Starter } from "./activation/activation.ts";
-import { ActivationEnvironment, SYSTEMD_NAME } from "./activation-environment.ts";
+import { ActivationEnvironment } from "./activation-environment.ts";
+import { activationHost } from "./activation-host.ts";
 import type { DriverContext } from "./driver/call.ts";
 import { Driver } from "./driver/driver.ts";
 import { Outgoing } from "./driver/outgoing.ts";
@@ -39,6 +40,7 @@ import { NameRegistry } from "./names.ts";
 import type { BusOptions } from "./options.ts";
 import { type BusSnapshot, restoreBus, snapshotBus } from "./snapshot.ts";
 import { Statistics } from "./statistics.ts";
+import { SYSTEMD_NAME } from "./systemd.ts";
 
 /** The most connections that a bus can have at all; limits are usually lower. */
 const MAX_CONNECTIONS = 65536;
@@ -96,7 +98,18 @@ export class Bus {
     this.names = new NameRegistry(record?.uniqueNameCount ?? 0);
     this.#driverId = this.strings.hold(DRIVER_NAME);
     this.#reloadOptions = options.reload ?? (() => null);
-    this.#activation = this.#newActivation(options);
+    this.#activation = new Activation(
+      options.activation ?? { directories: () => [] },
+      options.gateway ?? nowhere,
+      activationHost(this, options, {
+        outgoing: () => this.#outgoing,
+        environment: () => this.#environment,
+        servicesChanged: () => {
+          this.#announceServices();
+          this.#endTurn();
+        },
+      }),
+    );
     this.router = new Router(
       this.strings,
       this.stage,
@@ -313,27 +326,6 @@ export class Bus {
     return transport.end;
   }
 
-  #newActivation(options: BusOptions): Activation {
-    return new Activation(
-      options.activation ?? { directories: () => [] },
-      options.gateway ?? nowhere,
-      {
-        limits: this.limits,
-        log: this.log,
-        address: () => this.address,
-        variables: () => this.#environment.variables,
-        failed: (name, why) => {
-          this.router.notFound(name, why);
-          this.#endTurn();
-        },
-        servicesChanged: () => {
-          this.#announceServices();
-          this.#endTurn();
-        },
-      },
-    );
-  }
-
   /** Sends what something that came between two messages has led to. */
   #endTurn(): void {
     this.#owner.turnEnded();
@@ -478,8 +470,16 @@ export class Bus {
     if (newOwner !== null && !newOwner.connection.isClosed) {
       this.#outgoing.signal(newOwner, "NameAcquired", "s", [name]);
     }
+    if (name === SYSTEMD_NAME && newOwner !== null) this.#greetSystemd(newOwner);
     if (starters !== null) this.router.found(name);
-    if (name === SYSTEMD_NAME) this.#environment.catchUp();
+  }
+
+  /** It is told, and asked for, what it has missed. */
+  #greetSystemd(systemd: Endpoint): void {
+    this.#environment.catchUp();
+    for (const unit of this.#activation.takeUnitsToRequest()) {
+      this.#outgoing.activationRequest(systemd, unit, true);
+    }
   }
 
   #tellStarters(starters: readonly Starter[]): void {

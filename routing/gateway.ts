@@ -8,7 +8,7 @@ export type GatewayAnswer = (typeof GatewayAnswer)[keyof typeof GatewayAnswer];
 
 /** Why an address was not found, as an error for those who wanted to reach it; routing only passes it on. */
 export interface GatewayFailure {
-  readonly error: string;
+  readonly errorName: string;
   readonly text: string;
 }
 

@@ -159,7 +159,7 @@ export class Router {
     sender.acceptedCount++;
     this.counters.accepted++;
     this.#isRouting = true;
-    if (this.monitors.isActive && sender.isRegistered) {
+    if (this.monitors.isActive && sender.isRegistered && !this.#isForNobodyHere()) {
       this.monitors.see(sender, header, this.#descriptorSet);
     }
     this.#dispatch(sender);
@@ -197,10 +197,11 @@ export class Router {
     offset: number,
     byteLength: number,
     descriptors: number,
+    wasShown = false,
   ): void {
     if (receiver.connection.isClosed) return;
     const sequence = this.sequence.next();
-    if (this.monitors.isActive) {
+    if (this.monitors.isActive && !wasShown) {
       this.monitors.seeFromDriver(memory, offset, byteLength, sequence, descriptors);
     }
     this.#stage.message(sequence, memory, offset, byteLength, 0, 0, memory, 0, 0, descriptors);
@@ -210,6 +211,12 @@ export class Router {
     }
     this.#stage.to(receiver.connection);
     this.counters.delivered++;
+  }
+
+  /** Shows a message that the bus made and that has no receiver yet to the monitors. */
+  showFromDriver(memory: Memory, offset: number, byteLength: number): void {
+    if (!this.monitors.isActive) return;
+    this.monitors.seeFromDriver(memory, offset, byteLength, this.sequence.next(), 0);
   }
 
   /** Shows the message in hand to the monitors, though its sender has not said Hello. */
@@ -377,11 +384,20 @@ export class Router {
     }
   }
 
+  /** Is the message in hand for a name that has to be found? */
+  #isForNobodyHere(): boolean {
+    const { destination } = this.#header;
+    if (destination === 0 || destination === this.#meaning.driverId) return false;
+    return this.#directory.find(destination) === null;
+  }
+
   #findReceiver(sender: Endpoint): void {
     const header = this.#header;
     const name = this.#strings.textOf(header.destination);
     const mayStart = (header.flags & NO_AUTO_START) === 0;
     const answer = this.#gateway.find(name, sender, mayStart);
+    // As with dbus-daemon: what looking for the name has led to is seen first.
+    if (this.monitors.isActive) this.monitors.see(sender, header, this.#descriptorSet);
     if (answer === GatewayAnswer.Absent) {
       this.#meaning.undelivered(sender, header, Undelivered.NoOwner);
     } else if (answer !== GatewayAnswer.Pending) {

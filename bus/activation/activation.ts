@@ -9,14 +9,17 @@
 
 import type { Endpoint } from "../../routing/endpoint.ts";
 import { type Gateway, GatewayAnswer, type GatewayFailure } from "../../routing/gateway.ts";
+import { isErrorName } from "../../wire/names.ts";
 import type { Limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { ActivationOptions } from "../options.ts";
+import { SYSTEMD_NAME } from "../systemd.ts";
 import { type CommandLineProblem, parseCommandLine } from "./command-line.ts";
 import { DirectoryWatch } from "./directory-watch.ts";
 import { failure, failureOf, timedOut, tooManyStarts } from "./failure.ts";
 import { type LaunchEnd, type LaunchedService, Launcher } from "./launcher.ts";
 import { ServiceDirectories } from "./service-directories.ts";
+import type { ServiceFile } from "./service-file.ts";
 import { environmentOf, inheritedEnvironment } from "./starter-environment.ts";
 
 /** What activation needs from the bus. */
@@ -25,6 +28,10 @@ export interface ActivationHost {
   readonly log: Log;
   /** Where the bus listens, or null if only its own process can reach it. */
   address(): string | null;
+  /** Does systemd start the services that name a unit? */
+  readonly usesSystemd: boolean;
+  /** Asks systemd for a unit, or at least says to monitors that it would; false if it is not there yet. */
+  requestUnit(unit: string): boolean;
   /** What peers have added to the environment. */
   variables(): ReadonlyMap<string, string>;
   /** Everything that waits for `name` fails. */
@@ -43,7 +50,11 @@ export interface Starter {
 interface PendingStart {
   readonly name: string;
   readonly exec: string;
-  readonly service: LaunchedService;
+  /** Null if systemd starts it. */
+  service: LaunchedService | null;
+  readonly unit: string | null;
+  /** Does systemd still have to be asked for the unit? */
+  isUnitToRequest: boolean;
   readonly timer: NodeJS.Timeout;
   readonly starters: Starter[];
   /** Messages that have asked for it, those of peers included that are gone by now. */
@@ -51,6 +62,9 @@ interface PendingStart {
   /** Says more about a start that takes too long. */
   hint: string;
 }
+
+/** What systemd's own service file would say, if it had to have one. */
+const SYSTEMD: ServiceFile = { name: SYSTEMD_NAME, exec: "", user: null, systemdService: null };
 
 export class Activation implements Gateway {
   readonly #options: ActivationOptions;
@@ -120,6 +134,27 @@ export class Activation implements Gateway {
     return pending.starters;
   }
 
+  /** Systemd has come: the units that it still has to be asked for. */
+  takeUnitsToRequest(): readonly string[] {
+    const units: string[] = [];
+    for (const pending of this.#pending.values()) {
+      if (pending.isUnitToRequest && pending.unit !== null) units.push(pending.unit);
+      pending.isUnitToRequest = false;
+    }
+    return units;
+  }
+
+  /** Systemd says why it did not start `unit`. */
+  unitFailed(unit: string, why: GatewayFailure): void {
+    const text = `Activation via systemd failed for unit '${unit}': ${why.text}`;
+    this.#host.log({ level: "warning", text, fields: {} });
+    const { errorName } = why;
+    const told = isErrorName(errorName) ? why : failure("Failed", why.text);
+    for (const pending of [...this.#pending.values()]) {
+      if (pending.unit === unit) this.#fail(pending, told);
+    }
+  }
+
   /** Waits for nothing any more. What was started goes on, as with dbus-daemon. */
   stop(): void {
     this.#isStopped = true;
@@ -137,16 +172,12 @@ export class Activation implements Gateway {
   #request(name: string, sender: Endpoint): GatewayAnswer | GatewayFailure {
     const refusal = this.#limitReached(name);
     if (refusal !== null) return refusal;
-    const file = this.#directories.find(name);
+    // Systemd will come by itself, with or without a service file.
+    const isSystemd = this.#host.usesSystemd && name === SYSTEMD_NAME;
+    const file = isSystemd ? SYSTEMD : this.#directories.find(name);
     if (file === null) return GatewayAnswer.Absent;
-    let pending = this.#pending.get(name);
-    if (pending === undefined) {
-      const problem = this.#options.refusal?.() ?? null;
-      if (problem !== null) return failure("Spawn.Failed", `Cannot launch ${name}: ${problem}`);
-      const words = parseCommandLine(file.exec);
-      if ("problem" in words) return this.#unusable(name, words);
-      pending = this.#launch(name, file.exec, words, sender);
-    }
+    const pending = this.#pending.get(name) ?? this.#begin(file, isSystemd, sender);
+    if ("errorName" in pending) return pending;
     pending.requestCount++;
     this.#requestCount++;
     return GatewayAnswer.Pending;
@@ -157,33 +188,64 @@ export class Activation implements Gateway {
     return this.#requestCount >= limit ? tooManyStarts(name, limit) : null;
   }
 
-  #unusable(name: string, { problem }: CommandLineProblem): GatewayFailure {
-    const text = `Failed to activate service ${name}: ${problem}`;
-    this.#host.log({ level: "warning", text, fields: {} });
-    return failure("InvalidArgs", problem);
+  #begin(file: ServiceFile, isSystemd: boolean, sender: Endpoint): PendingStart | GatewayFailure {
+    const { name } = file;
+    if (isSystemd) return this.#wait(file, null);
+    if (this.#host.usesSystemd && file.systemdService !== null) {
+      const pending = this.#wait(file, file.systemdService);
+      pending.isUnitToRequest = !this.#host.requestUnit(file.systemdService);
+      const how = pending.isUnitToRequest
+        ? "Activating systemd to hand-off"
+        : "Activating via systemd";
+      this.#tell(`${how}: service name='${name}' unit='${file.systemdService}'`, sender);
+      return pending;
+    }
+    const problem = this.#options.refusal?.() ?? null;
+    if (problem !== null) return failure("Spawn.Failed", `Cannot launch ${name}: ${problem}`);
+    const words = parseCommandLine(file.exec);
+    if ("problem" in words) return this.#unusable(name, words);
+    const pending = this.#wait(file, null);
+    this.#tell(`Activating service name='${name}'`, sender);
+    pending.service = this.#launcher.launch({ words, environment: this.#environment }, (end) =>
+      this.#ended(pending, end),
+    );
+    return pending;
   }
 
-  #launch(name: string, exec: string, words: readonly string[], requester: Endpoint): PendingStart {
-    const { log, limits } = this.#host;
-    const text = `Activating service name='${name}' requested by ${requester.description}`;
-    log({ level: "info", text, fields: {} });
-    const environment = environmentOf({
-      inherited: this.#inherited,
-      variables: this.#host.variables(),
-      address: this.#host.address(),
-      busType: this.#busType,
-    });
+  #wait({ name, exec }: ServiceFile, unit: string | null): PendingStart {
     const pending: PendingStart = {
       name,
       exec,
-      service: this.#launcher.launch({ words, environment }, (end) => this.#ended(pending, end)),
-      timer: setTimeout(() => this.#expired(pending), limits.serviceStartTimeoutMs),
+      service: null,
+      unit,
+      isUnitToRequest: false,
+      timer: setTimeout(() => this.#expired(pending), this.#host.limits.serviceStartTimeoutMs),
       starters: [],
       requestCount: 0,
       hint: "",
     };
     this.#pending.set(name, pending);
     return pending;
+  }
+
+  #tell(what: string, requester: Endpoint): void {
+    const text = `${what} requested by ${requester.description}`;
+    this.#host.log({ level: "info", text, fields: {} });
+  }
+
+  #unusable(name: string, { problem }: CommandLineProblem): GatewayFailure {
+    const text = `Failed to activate service ${name}: ${problem}`;
+    this.#host.log({ level: "warning", text, fields: {} });
+    return failure("InvalidArgs", problem);
+  }
+
+  get #environment(): Readonly<Record<string, string>> {
+    return environmentOf({
+      inherited: this.#inherited,
+      variables: this.#host.variables(),
+      address: this.#host.address(),
+      busType: this.#busType,
+    });
   }
 
   get #busType(): string | null {
@@ -204,7 +266,9 @@ export class Activation implements Gateway {
     });
     // On a system bus what a service prints is not for everybody.
     const why = failureOf(name, end, this.#busType !== "system") ?? isTold;
-    const others = [...this.#pending.values()].filter((other) => other.exec === exec);
+    const others = [...this.#pending.values()].filter(
+      (other) => other.service !== null && other.exec === exec,
+    );
     for (const other of [...others.filter((each) => each !== pending), pending]) {
       this.#fail(other, why);
     }
@@ -212,7 +276,7 @@ export class Activation implements Gateway {
 
   #expired(pending: PendingStart): void {
     const { name, hint, service } = pending;
-    service.kill();
+    service?.kill();
     const why = timedOut(name, this.#host.limits.serviceStartTimeoutMs, hint);
     this.#host.log({ level: "warning", text: why.text, fields: { exec: pending.exec } });
     this.#fail(pending, why);
@@ -225,7 +289,7 @@ export class Activation implements Gateway {
 
   #settle(pending: PendingStart): void {
     clearTimeout(pending.timer);
-    pending.service.release();
+    pending.service?.release();
     this.#pending.delete(pending.name);
     this.#requestCount -= pending.requestCount;
   }

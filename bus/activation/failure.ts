@@ -57,8 +57,9 @@ export function tooManyStarts(name: string, limit: number): GatewayFailure {
   return failure("LimitsExceeded", text);
 }
 
+/** `error`: its name without `org.freedesktop.DBus.Error.`. */
 export function failure(error: string, text: string): GatewayFailure {
-  return { error, text };
+  return { errorName: `org.freedesktop.DBus.Error.${error}`, text };
 }
 
 function describe(code: string): string {

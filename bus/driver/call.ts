@@ -4,6 +4,7 @@ import type { MatchRule } from "../../matchrules/rule.ts";
 import type { SubscriptionIndex } from "../../matchrules/subscription-index.ts";
 import type { Directory } from "../../routing/directory.ts";
 import type { Endpoint } from "../../routing/endpoint.ts";
+import type { GatewayFailure } from "../../routing/gateway.ts";
 import type { NameAuthority } from "../../routing/name-authority.ts";
 import type { Activation } from "../activation/activation.ts";
 import type { ActivationEnvironment } from "../activation-environment.ts";
@@ -63,7 +64,7 @@ export interface DriverError {
 }
 
 /** `null`: the method answers for itself, now or later. */
-export type Answer = readonly unknown[] | DriverError | null;
+export type Answer = readonly unknown[] | DriverError | GatewayFailure | null;
 
 export function driverError(error: string, text: string): DriverError {
   return { error, text };

@@ -7,6 +7,7 @@ import type { Header } from "../../wire/header.ts";
 import type { Strings } from "../../wire/intern.ts";
 import { DRIVER_PATH, MessageFlag, MessageType } from "../../wire/protocol.ts";
 import { unmarshalLeading } from "../../wire/unmarshal.ts";
+import { ACTIVATOR_INTERFACE, SYSTEMD_NAME } from "../systemd.ts";
 import {
   type Answer,
   type Call,
@@ -55,8 +56,9 @@ export class Driver {
     this.#context = context;
   }
 
-  /** A message to org.freedesktop.DBus. What is not a call is accepted and means nothing. */
+  /** A message to org.freedesktop.DBus. What is not a call is accepted and means nothing, unless systemd says it. */
   receive(sender: Endpoint, header: Header): void {
+    if (header.type === MessageType.Signal) this.#hear(sender, header);
     if (header.type !== MessageType.MethodCall) return;
     const call = this.#callOf(sender, header);
     const method = this.#find(header, call.path);
@@ -124,6 +126,24 @@ export class Driver {
   /** Tells `sender`, if it wants to know, why there is nobody to have its message. */
   notFound(sender: Endpoint, header: Header, why: GatewayFailure): void {
     this.#answer(this.#callOf(sender, header), "", why);
+  }
+
+  /** Systemd could not start a unit that it was asked for. */
+  #hear(sender: Endpoint, header: Header): void {
+    const { activation, directory, systemdActivation, log } = this.#context;
+    const isFailure =
+      this.#strings.textOf(header.member) === "ActivationFailure" &&
+      this.#strings.textOf(header.interface) === ACTIVATOR_INTERFACE &&
+      this.#strings.textOf(header.signature) === "sss";
+    if (!isFailure || !systemdActivation || header.bodyLength > ARGUMENT_BYTES) return;
+    if (directory.findText(SYSTEMD_NAME) !== sender) {
+      const text = `Ignoring forged ActivationFailure message from ${sender.description}`;
+      log({ level: "warning", text, fields: {} });
+      return;
+    }
+    const [unit, errorName, text] = valuesOf(header, "sss").map(String);
+    if (unit === undefined || errorName === undefined || text === undefined) return;
+    activation.unitFailed(unit, { errorName, text });
   }
 
   #local(sender: Endpoint, header: Header): void {
@@ -219,7 +239,9 @@ export class Driver {
   #answer(call: Call, output: string, answer: Answer): void {
     if (answer === null || !call.wantsReply) return;
     const { outgoing } = this.#context;
-    if ("error" in answer) {
+    if ("errorName" in answer) {
+      outgoing.error(call.sender, call.serial, answer.errorName, answer.text);
+    } else if ("error" in answer) {
       outgoing.error(call.sender, call.serial, ERROR_PREFIX + answer.error, answer.text);
     } else {
       outgoing.methodReturn(call.sender, call.serial, output, answer);

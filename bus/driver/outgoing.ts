@@ -18,6 +18,7 @@ import {
   PROTOCOL_VERSION,
 } from "../../wire/protocol.ts";
 import { Writer } from "../../wire/writer.ts";
+import { ACTIVATOR_INTERFACE, SYSTEMD_NAME } from "../systemd.ts";
 
 /** The destination of what is sent to a peer before Hello, as dbus-daemon has it. */
 const NOT_ACTIVE_YET = ":not.active.yet";
@@ -131,6 +132,25 @@ export class Outgoing {
     this.#send(receiver, fields, signature, values);
   }
 
+  /**
+   * Asks systemd to start a unit. Without systemd only monitors see that it would be asked; when it has come, it
+   * is asked without showing them again.
+   */
+  activationRequest(systemd: Endpoint | null, unit: string, wasShown: boolean): void {
+    const fields = {
+      type: MessageType.Signal,
+      destination: SYSTEMD_NAME,
+      path: DRIVER_PATH,
+      interface: ACTIVATOR_INTERFACE,
+      member: "ActivationRequest",
+    };
+    const serial = systemd === null ? this.#nextBroadcastSerial() : systemd.nextSerial();
+    const offset = this.#write(fields, serial, "s", [unit]);
+    const byteLength = this.#end - offset;
+    if (systemd === null) this.#router.showFromDriver(this.#memory, offset, byteLength);
+    else this.#router.sendFromDriver(systemd, this.#memory, offset, byteLength, 0, wasShown);
+  }
+
   /** A signal of org.freedesktop.DBus for all who subscribed to it. */
   broadcast(member: string, signature: string, values: readonly unknown[]): void {
     const fields = {
@@ -140,10 +160,14 @@ export class Outgoing {
       interface: DRIVER_NAME,
       member,
     };
-    this.#broadcastSerial = this.#broadcastSerial === 0xffffffff ? 1 : this.#broadcastSerial + 1;
-    const offset = this.#write(fields, this.#broadcastSerial, signature, values);
+    const offset = this.#write(fields, this.#nextBroadcastSerial(), signature, values);
     this.#header.parse(this.#strings, this.#memory, offset);
     this.#router.broadcastFromDriver(this.#header, this.#arguments);
+  }
+
+  #nextBroadcastSerial(): number {
+    this.#broadcastSerial = this.#broadcastSerial === 0xffffffff ? 1 : this.#broadcastSerial + 1;
+    return this.#broadcastSerial;
   }
 
   #send(

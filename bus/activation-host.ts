@@ -1,0 +1,32 @@
+/** What activation may ask of a bus. */
+
+import type { ActivationHost } from "./activation/activation.ts";
+import type { ActivationEnvironment } from "./activation-environment.ts";
+import type { Bus } from "./bus.ts";
+import type { Outgoing } from "./driver/outgoing.ts";
+import type { BusOptions } from "./options.ts";
+import { SYSTEMD_NAME } from "./systemd.ts";
+
+/** Parts of the bus that are made after activation, and are there when it needs them. */
+export interface LaterParts {
+  outgoing(): Outgoing;
+  environment(): ActivationEnvironment;
+  servicesChanged(): void;
+}
+
+export function activationHost(bus: Bus, options: BusOptions, parts: LaterParts): ActivationHost {
+  return {
+    limits: bus.limits,
+    log: bus.log,
+    usesSystemd: options.systemdActivation === true,
+    address: () => bus.address,
+    variables: () => parts.environment().variables,
+    servicesChanged: () => parts.servicesChanged(),
+    failed: (name, why) => bus.router.notFound(name, why),
+    requestUnit: (unit) => {
+      const systemd = bus.directory.findText(SYSTEMD_NAME);
+      parts.outgoing().activationRequest(systemd, unit, false);
+      return systemd !== null;
+    },
+  };
+}
