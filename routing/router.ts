@@ -159,7 +159,7 @@ export class Router {
     sender.acceptedCount++;
     this.counters.accepted++;
     this.#isRouting = true;
-    if (this.monitors.isActive && sender.isRegistered && !this.#isForNobodyHere()) {
+    if (this.monitors.isActive && sender.isRegistered && !this.#isSeenLater()) {
       this.monitors.see(sender, header, this.#descriptorSet);
     }
     this.#dispatch(sender);
@@ -228,8 +228,9 @@ export class Router {
   showWhenRegistered(sender: Endpoint): () => void {
     if (!this.monitors.isActive) return showNothing;
     const { memory, offset, headerLength, bodyLength } = this.#header;
-    const message = memory.bytes.slice(offset, offset + headerLength + bodyLength);
-    return () => this.monitors.seeKept(sender, message);
+    const copy = Memory.of(memory.bytes.subarray(offset, offset + headerLength + bodyLength));
+    withoutSender(this.#header, copy);
+    return () => this.monitors.seeKept(sender, copy.bytes.subarray(0, headerLength + bodyLength));
   }
 
   /** Keeps the message in hand aside until `name` is settled. */
@@ -274,7 +275,8 @@ export class Router {
     if (destination !== 0) {
       if (destination === this.#meaning.driverId) {
         this.#eavesdrop(sender, null);
-        this.#meaning.toDriver(sender, header);
+        if (header.type === SIGNAL) this.#newsForDriver(sender);
+        else this.#meaning.toDriver(sender, header);
       } else {
         this.#unicast(sender, this.#directory.find(destination));
       }
@@ -384,11 +386,19 @@ export class Router {
     }
   }
 
-  /** Is the message in hand for a name that has to be found? */
-  #isForNobodyHere(): boolean {
-    const { destination } = this.#header;
-    if (destination === 0 || destination === this.#meaning.driverId) return false;
+  /** Is the message in hand for a name that has to be found, or news for the driver? */
+  #isSeenLater(): boolean {
+    const { destination, type } = this.#header;
+    if (destination === 0) return false;
+    if (destination === this.#meaning.driverId) return type === SIGNAL;
     return this.#directory.find(destination) === null;
+  }
+
+  /** As with dbus-daemon, what it leads to is seen before it. */
+  #newsForDriver(sender: Endpoint): void {
+    const show = this.showWhenRegistered(sender);
+    this.#meaning.toDriver(sender, this.#header);
+    show();
   }
 
   #findReceiver(sender: Endpoint): void {

@@ -123,9 +123,17 @@ export class Driver {
     this.#answer(this.#callOf(sender, header), "", this.#reason(sender, header, why, receiver));
   }
 
-  /** Tells `sender`, if it wants to know, why there is nobody to have its message. */
+  /**
+   * Tells `sender`, if it wants to know, why there is nobody to have its message. So are senders of signals, as by
+   * dbus-daemon: its library marks every signal as one that expects no reply.
+   */
   notFound(sender: Endpoint, header: Header, why: GatewayFailure): void {
-    this.#answer(this.#callOf(sender, header), "", why);
+    const call = this.#callOf(sender, header);
+    this.#answer(
+      { ...call, wantsReply: call.wantsReply || header.type === MessageType.Signal },
+      "",
+      why,
+    );
   }
 
   /** Systemd could not start a unit that it was asked for. */
