@@ -4,7 +4,7 @@ import { expect } from "@jest/globals";
 import { brief } from "./support/brief.ts";
 import type { Arrival, Client } from "./support/client.ts";
 import { expectError } from "./support/conformance.ts";
-import { methodCall } from "./support/messages.ts";
+import { methodCall, signal } from "./support/messages.ts";
 import { activation, useServices } from "./support/services.ts";
 import { Flag } from "./support/wire.ts";
 
@@ -220,6 +220,17 @@ activation(
     const client = await scene.client();
     const name = services.service("/bin/false");
     const serial = client.send(methodCall(name, { flags: Flag.NoReplyExpected }));
+    expectError(await client.replyTo(serial), "Spawn.ChildExited");
+  },
+);
+
+activation(
+  "A signal gets the failure of its receiver, though no signal expects a reply",
+  { spec: "dbus-daemon" },
+  async (scene) => {
+    const client = await scene.client();
+    const destination = services.service("/bin/false");
+    const serial = client.send(signal({ destination, flags: Flag.NoReplyExpected }));
     expectError(await client.replyTo(serial), "Spawn.ChildExited");
   },
 );

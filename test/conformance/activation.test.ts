@@ -433,3 +433,31 @@ activation(
     expect(first.arguments).toEqual([1]);
   },
 );
+
+activation(
+  "A monitor sees the answer to StartServiceByName",
+  { spec: "dbus-daemon" },
+  async (scene) => {
+    const [sender, owner, monitor] = [
+      await scene.client(),
+      await scene.client(),
+      await scene.client(),
+    ];
+    const name = idle();
+    await monitor.call("BecomeMonitor", {
+      interface: "org.freedesktop.DBus.Monitoring",
+      signature: "asu",
+      arguments: [["eavesdrop='true'"], 0],
+    });
+    await monitor.first(({ member }) => member === "NameLost");
+    const serial = start(sender, name);
+    await sender.drain();
+    await owner.requestName(name);
+    await sender.replyTo(serial);
+    const answer = await monitor.first(
+      ({ replySerial, destination }) => replySerial === serial && destination === sender.uniqueName,
+    );
+    expect(brief(answer)).toBe("return 1");
+    expect(answer.sender).toBe("org.freedesktop.DBus");
+  },
+);
