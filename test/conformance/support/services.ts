@@ -1,16 +1,20 @@
 /** Service files for the bus of a test file, and what the programs that they start say. */
 
-import { spawnSync } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll } from "@jest/globals";
+import { patience } from "./client.ts";
 import { type CaseOptions, conformance, notRun, type Scene, useBus } from "./conformance.ts";
 import { chosenBus } from "./daemons.ts";
 
 /** A program that ends well at once: whoever takes the name is then taken for its service. */
 export const GONE_TO_BACKGROUND = "/bin/true";
+
+/** In a process of its own, that can be ended if nothing comes: opening a named pipe waits for the other end. */
+const run = promisify(execFile);
 
 const BROKER = "its launcher here starts nothing";
 
@@ -79,8 +83,12 @@ export class Services {
     if (status !== 0) throw new Error(`mkfifo ${path}: ${status}`);
     return {
       path,
-      read: () => readFile(path, "utf8"),
-      write: (text) => void writeFile(path, text),
+      read: async () => (await run("cat", [path], { timeout: patience.ms })).stdout,
+      write: (text) => {
+        const words = ["-c", 'printf %s "$1" > "$2"', "sh", text, path];
+        // Who does not read it has failed in another way already.
+        run("sh", words, { timeout: patience.ms }).catch(() => {});
+      },
     };
   }
 
