@@ -4,7 +4,10 @@ import type { LogEntry, StartOptions } from "../bus/index.ts";
 import { busOptionsOf } from "../compat/dbus-daemon/bus-options.ts";
 import { loadConfiguration } from "../compat/dbus-daemon/config-file.ts";
 import { describeProblem, describeUnenforcedLimits } from "../compat/dbus-daemon/configuration.ts";
-import { standardSessionDirectories } from "../compat/dbus-daemon/service-directories.ts";
+import {
+  createTransientDirectory,
+  standardSessionDirectories,
+} from "../compat/dbus-daemon/service-directories.ts";
 
 /** Where to take the options from: a file, dbus-daemon's session configuration, or only defaults. */
 export interface BusSource {
@@ -41,6 +44,11 @@ export function readBusSource(source: BusSource, listen: readonly string[]): Bus
     text: describeProblem(warning),
     fields: {},
   }));
+  const { transientServiceDirectory: transient } = configuration;
+  const trouble = transient === null ? null : createTransientDirectory(transient);
+  if (trouble !== null) {
+    notes.push({ level: "warning", text: `no transient services: ${trouble}`, fields: {} });
+  }
   const limits = describeUnenforcedLimits(configuration);
   if (limits !== null) notes.push({ level: "info", text: limits, fields: {} });
   return { options, notes, problem: null };
