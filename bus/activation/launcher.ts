@@ -78,7 +78,7 @@ export class LaunchedService {
       return;
     }
     this.#child = child;
-    child.once("error", (error) => this.#end({ errorCode: codeOf(error), lastLines: [] }));
+    child.on("error", (error) => this.#end({ errorCode: codeOf(error), lastLines: [] }));
     if (child.pid === undefined || child.stdout === null || child.stderr === null) return;
     resetOutOfMemoryScore(child.pid);
     const output = new ServiceOutput(child.stdout, child.stderr);
