@@ -208,6 +208,11 @@ export class SubscriptionIndex {
     };
   }
 
+  /** Does anybody listen to messages that are for others? */
+  get hasEavesdroppers(): boolean {
+    return this.#eavesdropperCount > 0;
+  }
+
   /**
    * Collects in `receivers` every subscriber with a rule that the message matches, once each; returns
    * how many.

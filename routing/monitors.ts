@@ -102,11 +102,8 @@ export class Monitors {
   }
 
   /** The same for a whole message that was kept aside: Hello, until its sender has a name. */
-  seeKept(sender: Endpoint, message: Uint8Array): void {
-    const { arena } = this.#stage;
-    const offset = this.#stage.scratch(message.length);
-    arena.bytes.set(message, offset);
-    this.#header.parse(this.#strings, arena, offset);
+  seeKept(sender: Endpoint, message: Memory): void {
+    this.#header.parse(this.#strings, message, 0);
     this.see(sender, this.#header, 0);
   }
 

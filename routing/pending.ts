@@ -1,6 +1,6 @@
 /** Messages whose destination is being found: activation, upstream and federation share it. */
 
-import { Memory } from "../wire/memory.ts";
+import type { Memory } from "../wire/memory.ts";
 import type { Endpoint } from "./endpoint.ts";
 
 /** A message kept aside as a whole, with its descriptors retained under `descriptors`. */
@@ -30,16 +30,15 @@ export class PendingMessages {
     return this.#bytesOf.get(sender) ?? 0;
   }
 
+  /** Takes over `memory`, a message of `byteLength` bytes. */
   hold(
     name: string,
     sender: Endpoint,
     memory: Memory,
-    offset: number,
     byteLength: number,
     descriptors: number,
   ): void {
-    const copy = Memory.of(memory.bytes.subarray(offset, offset + byteLength));
-    const held = { sender, memory: copy, byteLength, descriptors };
+    const held = { sender, memory, byteLength, descriptors };
     const waiting = this.#byName.get(name);
     if (waiting === undefined) this.#byName.set(name, [held]);
     else waiting.push(held);

@@ -7,7 +7,7 @@ import { HEADER_PLAIN, Header, type HeaderViolation, headerViolationText } from 
 import type { Strings } from "../wire/intern.ts";
 import { Memory, SLACK_BYTES } from "../wire/memory.ts";
 import { MessageFlag, MessageType } from "../wire/protocol.ts";
-import { appendSender, rewriteHeader } from "../wire/stitch.ts";
+import { appendSender, copyMessage, rewriteHeader } from "../wire/stitch.ts";
 import { BodyValidator, type BodyViolation, bodyViolationText } from "../wire/validate.ts";
 import type { Directory } from "./directory.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -42,16 +42,21 @@ export interface RoutingLimits {
 export interface Meaning {
   /** The id of the driver's name. */
   readonly driverId: number;
-  /** A message from a peer that has not said Hello; only Hello to the driver is in order. */
-  unregistered(sender: Endpoint, header: Header): void;
-  /** A message to the driver. */
-  toDriver(sender: Endpoint, header: Header): void;
+  /**
+   * A message from a peer that has not said Hello; only Hello to the driver is in order. Is it one that
+   * others may overhear?
+   */
+  unregistered(sender: Endpoint, header: Header): boolean;
+  /** A message to the driver. Is it one that others may overhear: was it not answered with an error? */
+  toDriver(sender: Endpoint, header: Header): boolean;
   /** A method call without destination. */
   toNobody(sender: Endpoint, header: Header): void;
   /** `header`'s message did not reach its destination. */
   undelivered(sender: Endpoint, header: Header, why: Undelivered): void;
   /** The gateway says why there is nobody to give `header`'s message to. */
   notFound(sender: Endpoint, header: Header, why: GatewayFailure): void;
+  /** `header`'s message, which `receiver` asked for by a rule, has descriptors that it cannot have. */
+  withheld(sender: Endpoint, header: Header, receiver: Endpoint): void;
   /** A receiver that must not miss anything could not be given a message. */
   disconnect(receiver: Endpoint, reason: string): void;
 }
@@ -190,7 +195,10 @@ export class Router {
     this.#deliverToReceivers(count, 0, null);
   }
 
-  /** Sends a message that the bus made, `byteLength` bytes at `offset`, to one endpoint. */
+  /**
+   * Sends a message that the bus made, `byteLength` bytes at `offset`, to one endpoint. If that is gone,
+   * only monitors see it.
+   */
   sendFromDriver(
     receiver: Endpoint,
     memory: Memory,
@@ -198,11 +206,11 @@ export class Router {
     byteLength: number,
     descriptors: number,
   ): void {
-    if (receiver.connection.isClosed) return;
     const sequence = this.sequence.next();
     if (this.monitors.isActive) {
       this.monitors.seeFromDriver(memory, offset, byteLength, sequence, descriptors);
     }
+    if (receiver.connection.isClosed) return;
     this.#stage.message(sequence, memory, offset, byteLength, 0, 0, memory, 0, 0, descriptors);
     if (this.#isFull(receiver)) {
       this.#doom(receiver, "it does not read its replies");
@@ -210,6 +218,11 @@ export class Router {
     }
     this.#stage.to(receiver.connection);
     this.counters.delivered++;
+  }
+
+  /** Shows the monitors, and nobody else, a message that the bus made, `byteLength` bytes at `offset`. */
+  showFromDriver(memory: Memory, offset: number, byteLength: number): void {
+    this.monitors.seeFromDriver(memory, offset, byteLength, this.sequence.next(), 0);
   }
 
   /** Shows the message in hand to the monitors, though its sender has not said Hello. */
@@ -220,8 +233,7 @@ export class Router {
   /** Keeps the message in hand, Hello, and shows it to the monitors once the sender has a name. */
   showWhenRegistered(sender: Endpoint): () => void {
     if (!this.monitors.isActive) return showNothing;
-    const { memory, offset, headerLength, bodyLength } = this.#header;
-    const message = memory.bytes.slice(offset, offset + headerLength + bodyLength);
+    const message = copyMessage(this.#header);
     return () => this.monitors.seeKept(sender, message);
   }
 
@@ -231,7 +243,7 @@ export class Router {
     const byteLength = header.headerLength + header.bodyLength;
     if (this.pending.bytesOf(sender) + byteLength > this.#limits.maxPendingBytes) return false;
     if (this.#descriptorSet !== 0) this.#stage.retainDescriptors(this.#descriptorSet);
-    this.pending.hold(name, sender, header.memory, header.offset, byteLength, this.#descriptorSet);
+    this.pending.hold(name, sender, copyMessage(header), byteLength, this.#descriptorSet);
     return true;
   }
 
@@ -255,24 +267,34 @@ export class Router {
 
   #dispatch(sender: Endpoint): void {
     const header = this.#header;
-    if (sender.uniqueId === 0) {
-      this.#meaning.unregistered(sender, header);
-      return;
-    }
     const destination = header.destination;
-    if (destination !== 0) {
-      if (destination === this.#meaning.driverId) {
-        this.#eavesdrop(sender, null);
-        this.#meaning.toDriver(sender, header);
-      } else {
-        this.#unicast(sender, this.#directory.find(destination));
-      }
+    if (sender.uniqueId === 0 || destination === this.#meaning.driverId) {
+      this.#toDriver(sender);
+    } else if (destination !== 0) {
+      this.#unicast(sender, this.#directory.find(destination));
     } else if (header.type === SIGNAL) {
       this.#multicast(sender);
     } else if (header.type === METHOD_CALL) {
       this.#meaning.toNobody(sender, header);
     }
     // A reply or a message of unknown type without destination is for nobody.
+  }
+
+  /** What succeeds is overheard, after all that it led to: dbus-daemon's order. */
+  #toDriver(sender: Endpoint): void {
+    const header = this.#header;
+    const descriptors = this.#descriptorSet;
+    // The driver may have messages routed that waited for a name, and use up the scratch area.
+    const kept = this.#subscriptions.hasEavesdroppers ? copyMessage(header) : null;
+    const hasSucceeded =
+      sender.uniqueId === 0
+        ? this.#meaning.unregistered(sender, header)
+        : this.#meaning.toDriver(sender, header);
+    if (kept === null || !hasSucceeded || sender.uniqueName === "") return;
+    header.parse(this.#strings, kept, 0);
+    this.#descriptorSet = descriptors;
+    sender.lastSequence = this.sequence.next();
+    this.#eavesdrop(sender, null);
   }
 
   #unicast(sender: Endpoint, receiver: Endpoint | null): void {
@@ -333,6 +355,7 @@ export class Router {
     if (count === 0) return;
     this.#stageMessage(sender);
     this.#deliverToReceivers(count, header.unixFds, null);
+    if (header.unixFds !== 0 && this.monitors.isActive) this.#reportWithheld(sender, null, count);
   }
 
   /** Copies for those who listen to other peers' messages with eavesdrop='true'. */
@@ -351,6 +374,9 @@ export class Router {
     if (count === 0) return;
     this.#stageMessage(sender);
     this.#deliverToReceivers(count, header.unixFds, receiver);
+    if (header.unixFds !== 0 && this.monitors.isActive) {
+      this.#reportWithheld(sender, receiver, count);
+    }
   }
 
   #deliverToReceivers(
@@ -370,6 +396,16 @@ export class Router {
       }
       this.#stage.to(receiver.connection);
       this.counters.delivered++;
+    }
+  }
+
+  /** Of the first `count` receivers of the message in hand, those that cannot have its descriptors. */
+  #reportWithheld(sender: Endpoint, except: Endpoint | null, count: number): void {
+    for (const index of this.#subscriptions.receivers.slice(0, count)) {
+      const receiver = this.#directory.at(index);
+      if (receiver === null || receiver === except || receiver.connection.passesDescriptors)
+        continue;
+      this.#meaning.withheld(sender, this.#header, receiver);
     }
   }
 
