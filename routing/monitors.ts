@@ -58,6 +58,11 @@ export class Monitors {
     this.#arguments = new Arguments(this.#header);
   }
 
+  /** How many there are. */
+  get count(): number {
+    return this.#members.size;
+  }
+
   /** Rules of all monitors. */
   get ruleCount(): number {
     return this.#rules.ruleCount;

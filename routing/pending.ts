@@ -9,6 +9,7 @@ export interface HeldMessage {
   readonly memory: Memory;
   readonly byteLength: number;
   readonly descriptors: number;
+  readonly unixFds: number;
 }
 
 /**
@@ -30,6 +31,18 @@ export class PendingMessages {
     return this.#bytesOf.get(sender) ?? 0;
   }
 
+  /** What one endpoint has waiting, counted one by one: for statistics. */
+  waitingOf(sender: Endpoint): { messages: number; unixFds: number } {
+    const waiting = { messages: 0, unixFds: 0 };
+    if (!this.#bytesOf.has(sender)) return waiting;
+    for (const held of [...this.#byName.values()].flat()) {
+      if (held.sender !== sender) continue;
+      waiting.messages++;
+      waiting.unixFds += held.unixFds;
+    }
+    return waiting;
+  }
+
   /** Takes over `memory`, a message of `byteLength` bytes. */
   hold(
     name: string,
@@ -37,8 +50,9 @@ export class PendingMessages {
     memory: Memory,
     byteLength: number,
     descriptors: number,
+    unixFds: number,
   ): void {
-    const held = { sender, memory, byteLength, descriptors };
+    const held = { sender, memory, byteLength, descriptors, unixFds };
     const waiting = this.#byName.get(name);
     if (waiting === undefined) this.#byName.set(name, [held]);
     else waiting.push(held);

@@ -68,6 +68,10 @@ export interface RoutingCounters {
   multicast: number;
   delivered: number;
   unexpectedReplies: number;
+  /** Messages to one receiver that did not reach it. */
+  undelivered: number;
+  /** Connections that were ended because they did not read. */
+  slowReceivers: number;
 }
 
 export class Router {
@@ -81,6 +85,8 @@ export class Router {
     multicast: 0,
     delivered: 0,
     unexpectedReplies: 0,
+    undelivered: 0,
+    slowReceivers: 0,
   };
   readonly #strings: Strings;
   readonly #stage: Stage;
@@ -243,7 +249,13 @@ export class Router {
     const byteLength = header.headerLength + header.bodyLength;
     if (this.pending.bytesOf(sender) + byteLength > this.#limits.maxPendingBytes) return false;
     if (this.#descriptorSet !== 0) this.#stage.retainDescriptors(this.#descriptorSet);
-    this.pending.hold(name, sender, copyMessage(header), byteLength, this.#descriptorSet);
+    const { unixFds } = header;
+    this.pending.hold(name, sender, copyMessage(header), byteLength, this.#descriptorSet, unixFds);
+    sender.peakPendingBytes = Math.max(sender.peakPendingBytes, this.pending.bytesOf(sender));
+    if (unixFds !== 0) {
+      const waiting = this.pending.waitingOf(sender).unixFds;
+      sender.peakPendingUnixFds = Math.max(sender.peakPendingUnixFds, waiting);
+    }
     return true;
   }
 
@@ -305,11 +317,11 @@ export class Router {
     }
     const type = header.type;
     if (type > SIGNAL) {
-      this.#meaning.undelivered(sender, header, Undelivered.UnknownType);
+      this.#undelivered(sender, Undelivered.UnknownType);
       return;
     }
     if (header.unixFds !== 0 && !receiver.connection.passesDescriptors) {
-      this.#meaning.undelivered(sender, header, Undelivered.NoDescriptors);
+      this.#undelivered(sender, Undelivered.NoDescriptors);
       return;
     }
     const isReply = type === METHOD_RETURN || type === ERROR;
@@ -319,17 +331,18 @@ export class Router {
     }
     this.#stageMessage(sender);
     if (this.#isFull(receiver, header.unixFds)) {
+      receiver.missedCount++;
       if (isReply) this.#doom(receiver, "it does not read its replies");
-      else this.#meaning.undelivered(sender, header, Undelivered.ReceiverFull);
+      else this.#undelivered(sender, Undelivered.ReceiverFull);
       return;
     }
     if (type === METHOD_CALL && (header.flags & NO_REPLY_EXPECTED) === 0) {
       if (this.replies.countOf(sender.index) >= this.#limits.maxRepliesPerConnection) {
-        this.#meaning.undelivered(sender, header, Undelivered.TooManyReplies);
+        this.#undelivered(sender, Undelivered.TooManyReplies);
         return;
       }
       if (!this.replies.expect(sender.index, header.serial, receiver.index)) {
-        this.#meaning.undelivered(sender, header, Undelivered.SerialInUse);
+        this.#undelivered(sender, Undelivered.SerialInUse);
         return;
       }
     }
@@ -409,17 +422,29 @@ export class Router {
     }
   }
 
+  #notFound(sender: Endpoint, why: GatewayFailure): void {
+    this.counters.undelivered++;
+    sender.undeliveredCount++;
+    this.#meaning.notFound(sender, this.#header, why);
+  }
+
+  #undelivered(sender: Endpoint, why: Undelivered): void {
+    this.counters.undelivered++;
+    sender.undeliveredCount++;
+    this.#meaning.undelivered(sender, this.#header, why);
+  }
+
   #findReceiver(sender: Endpoint): void {
     const header = this.#header;
     const name = this.#strings.textOf(header.destination);
     const mayStart = (header.flags & NO_AUTO_START) === 0;
     const answer = this.#gateway.find(name, sender, mayStart);
     if (answer === GatewayAnswer.Absent) {
-      this.#meaning.undelivered(sender, header, Undelivered.NoOwner);
+      this.#undelivered(sender, Undelivered.NoOwner);
     } else if (answer !== GatewayAnswer.Pending) {
-      this.#meaning.notFound(sender, header, answer);
+      this.#notFound(sender, answer);
     } else if (!this.hold(name, sender)) {
-      this.#meaning.undelivered(sender, header, Undelivered.TooMuchPending);
+      this.#undelivered(sender, Undelivered.TooMuchPending);
     }
   }
 
@@ -436,8 +461,8 @@ export class Router {
         // What was for the driver only asked for the name, and has been answered.
         const isAnswered = isFound && header.destination === this.#meaning.driverId;
         if (receiver !== null) this.#unicast(held.sender, receiver);
-        else if (why !== null) this.#meaning.notFound(held.sender, header, why);
-        else if (!isAnswered) this.#meaning.undelivered(held.sender, header, Undelivered.NoOwner);
+        else if (why !== null) this.#notFound(held.sender, why);
+        else if (!isAnswered) this.#undelivered(held.sender, Undelivered.NoOwner);
       }
       // What is staged refers to the kept copy and its descriptors.
       this.#stage.flush();
@@ -473,7 +498,9 @@ export class Router {
     if (receiver.doom !== "") return true;
     const stage = this.#stage;
     const queued = receiver.connection.queuedBytes(stage.turn);
-    if (queued !== 0 && queued + stage.messageLength > this.#limits.maxOutgoingBytes) return true;
+    const bytes = queued + stage.messageLength;
+    if (queued !== 0 && bytes > this.#limits.maxOutgoingBytes) return true;
+    if (bytes > receiver.peakQueuedBytes) receiver.peakQueuedBytes = bytes;
     if (unixFds === 0) return false;
     const limit = this.#limits.maxOutgoingUnixFds;
     return !receiver.admitDescriptors(unixFds, this.sequence.last, stage.turn, limit);
@@ -520,6 +547,7 @@ export class Router {
 
   #doom(receiver: Endpoint, reason: string): void {
     if (receiver.doom !== "") return;
+    this.counters.slowReceivers++;
     const queued = receiver.connection.queuedBytes(this.#stage.turn);
     receiver.doom = `${reason}: ${queued} bytes wait, ${this.#limits.maxOutgoingBytes} may`;
     this.#doomed.push(receiver);
