@@ -85,6 +85,25 @@ conformance("An eavesdropper hears Hello", options, async (scene) => {
   expect(await overheard(ear, late, { late })).toEqual(["call late > bus Hello"]);
 });
 
+conformance(
+  "An eavesdropper hears the call that made it one",
+  {
+    spec: "dbus-daemon",
+    excused: { ...excused, onehop: "it hears what is sent from then on (compat/README.md)" },
+  },
+  async (scene) => {
+    const ear = await scene.client();
+    const serial = ear.sendCall("AddMatch", {
+      signature: "s",
+      arguments: ["member='AddMatch',eavesdrop='true'"],
+    });
+    await ear.replyTo(serial);
+    expect((await ear.drain()).map((message) => line(message, { ear }))).toEqual([
+      "call ear > bus AddMatch member='AddMatch',eavesdrop='true'",
+    ]);
+  },
+);
+
 conformance("What the bus answers is not overheard", options, async (scene) => {
   const [ear, a] = await listening(
     scene,
@@ -202,6 +221,7 @@ conformance(
   async (scene) => {
     const [ear, a, b] = await listening(scene, "eavesdrop='true',eavesdrop='false',member='M'");
     a.send(methodCall(b.uniqueName));
+    await a.drain();
     await ear.addMatch("eavesdrop='false',eavesdrop='true',member='M'");
     a.send(methodCall(b.uniqueName, { signature: "s", arguments: ["second"] }));
     expect(await overheard(ear, a, { a, b })).toEqual(["call a > b M second"]);

@@ -221,6 +221,26 @@ conformance(
   },
 );
 
+conformance(
+  "A monitor that comes while there is another sees its own names go",
+  {
+    spec: "dbus-daemon",
+    excused: {
+      onehop: "it is told that it lost them, and sees what comes then (compat/README.md)",
+      "dbus-broker": "it is told that it lost them, and sees what comes then",
+    },
+  },
+  async (scene) => {
+    await monitor(scene);
+    const [a, b] = [await scene.client(), await scene.client()];
+    await becomeMonitor(b);
+    expect(await seen(b, a, { b })).toEqual([
+      "signal bus > b NameLost b",
+      'signal bus > NameOwnerChanged b b ""',
+    ]);
+  },
+);
+
 conformance("A monitor sees nothing of what others are shown", { spec: MONITOR }, async (scene) => {
   const [silent, a] = await scenery(scene);
   await monitor(scene);
