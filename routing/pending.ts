@@ -43,20 +43,11 @@ export class PendingMessages {
     return waiting;
   }
 
-  /** Takes over `memory`, a message of `byteLength` bytes. */
-  hold(
-    name: string,
-    sender: Endpoint,
-    memory: Memory,
-    byteLength: number,
-    descriptors: number,
-    unixFds: number,
-  ): void {
-    const held = { sender, memory, byteLength, descriptors, unixFds };
+  hold(name: string, held: HeldMessage): void {
     const waiting = this.#byName.get(name);
     if (waiting === undefined) this.#byName.set(name, [held]);
     else waiting.push(held);
-    this.#bytesOf.set(sender, this.bytesOf(sender) + byteLength);
+    this.#bytesOf.set(held.sender, this.bytesOf(held.sender) + held.byteLength);
   }
 
   /** Takes what waits for `name`, in order. */

@@ -250,7 +250,9 @@ export class Router {
     if (this.pending.bytesOf(sender) + byteLength > this.#limits.maxPendingBytes) return false;
     if (this.#descriptorSet !== 0) this.#stage.retainDescriptors(this.#descriptorSet);
     const { unixFds } = header;
-    this.pending.hold(name, sender, copyMessage(header), byteLength, this.#descriptorSet, unixFds);
+    const memory = copyMessage(header);
+    const descriptors = this.#descriptorSet;
+    this.pending.hold(name, { sender, memory, byteLength, descriptors, unixFds });
     sender.peakPendingBytes = Math.max(sender.peakPendingBytes, this.pending.bytesOf(sender));
     if (unixFds !== 0) {
       const waiting = this.pending.waitingOf(sender).unixFds;
