@@ -373,6 +373,7 @@ export class Bus {
       toNobody: (sender, header) => this.#driver.receiveLocal(sender, header),
       undelivered: (sender, header, why) => this.#undelivered(sender, header, why),
       notFound: (sender, header, why) => this.#driver.notFound(sender, header, why),
+      withheld: (sender, header, receiver) => this.#driver.withheld(sender, header, receiver),
       disconnect: (receiver, reason) => receiver.connection.close(reason),
     };
   }
@@ -406,14 +407,17 @@ export class Bus {
     };
   }
 
-  #unregistered(sender: Endpoint, header: Header): void {
+  /** Was it Hello, and has it succeeded? */
+  #unregistered(sender: Endpoint, header: Header): boolean {
     if (sender.isMonitor) {
       sender.connection.close("it is a monitor, and monitors may not send messages");
-      return;
+      return false;
     }
     const isForDriver = header.destination === this.#driverId;
-    if (this.#driver.receiveUnregistered(sender, header, isForDriver)) return;
-    sender.connection.close("it sent a message before Hello");
+    if (!this.#driver.receiveUnregistered(sender, header, isForDriver)) {
+      sender.connection.close("it sent a message before Hello");
+    }
+    return sender.isRegistered;
   }
 
   #undelivered(sender: Endpoint, header: Header, why: Undelivered): void {
@@ -457,7 +461,10 @@ export class Bus {
     if (oldOwner !== null) {
       const id = isUnique ? oldOwner.uniqueId : this.strings.findText(name);
       this.directory.withdraw(id, oldOwner);
-      if (!oldOwner.connection.isClosed) this.#outgoing.signal(oldOwner, "NameLost", "s", [name]);
+      // Who is gone is told nothing, but monitors see what it would have been told, as in dbus-daemon.
+      if (!oldOwner.connection.isClosed || this.router.monitors.isActive) {
+        this.#outgoing.signal(oldOwner, "NameLost", "s", [name]);
+      }
     }
     if (newOwner !== null && !isUnique) this.directory.assign(name, newOwner);
     const oldName = oldOwner?.uniqueName ?? "";

@@ -107,7 +107,7 @@ function peerRecord(bus: Bus, endpoint: Endpoint, transport: MemoryTransport): P
     lastSerial: endpoint.lastSerial,
     lastSequence: endpoint.lastSequence,
     // What waits is accepted again.
-    acceptedCount: endpoint.acceptedCount - bus.router.pending.countOf(endpoint),
+    acceptedCount: endpoint.acceptedCount - bus.router.pending.waitingOf(endpoint).messages,
     consumedBytes: connection.consumedBytes,
     rules: bus.subscriptions.rulesOf(endpoint.index),
     monitorRules: endpoint.isMonitor ? bus.router.monitors.rulesOf(endpoint) : null,

@@ -11,7 +11,8 @@ const TYPE_NAMES: Readonly<Record<MessageType, string>> = {
 };
 
 /**
- * The canonical text of `rule`: keys in a fixed order, arguments by index, every value quoted.
+ * The canonical text of `rule`: keys in dbus-daemon's order, arguments by index, every value quoted:
+ * what GetAllMatchRules tells.
  *
  * Two rules are equal, as dbus-daemon compares them for RemoveMatch, if and only if their canonical
  * texts are. `eavesdrop='false'` is the same as no `eavesdrop`; `arg0` and `arg0path` never are.
@@ -21,14 +22,14 @@ const TYPE_NAMES: Readonly<Record<MessageType, string>> = {
 export function canonicalText(rule: MatchRule): string {
   const keys: string[] = [];
   if (rule.type !== 0) keys.push(pair("type", TYPE_NAMES[rule.type]));
-  if (rule.sender !== null) keys.push(pair("sender", rule.sender));
   if (rule.interface !== null) keys.push(pair("interface", rule.interface));
   if (rule.member !== null) keys.push(pair("member", rule.member));
   if (rule.path !== null) keys.push(pair("path", rule.path));
   if (rule.pathNamespace !== null) keys.push(pair("path_namespace", rule.pathNamespace));
+  if (rule.sender !== null) keys.push(pair("sender", rule.sender));
   if (rule.destination !== null) keys.push(pair("destination", rule.destination));
-  for (const argument of rule.args) keys.push(pair(argumentKeyName(argument), argument.value));
   if (rule.eavesdrop) keys.push("eavesdrop='true'");
+  for (const argument of rule.args) keys.push(pair(argumentKeyName(argument), argument.value));
   return keys.join(",");
 }
 

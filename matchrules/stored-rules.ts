@@ -1,7 +1,12 @@
 /** Distinct rules, found by what they ask for: subject, shape, values, and the checks that remain. */
 
 import type { Strings } from "../wire/intern.ts";
-import { describeRule, describeSubject, type SubjectStatistics } from "./describe.ts";
+import {
+  describeRule,
+  describeSubject,
+  type ShapeStatistics,
+  type SubjectStatistics,
+} from "./describe.ts";
 import { type Explanation, type MatchQuestion, RuleReader } from "./explain.ts";
 import {
   BUCKET_FIRST_RULE,
@@ -184,6 +189,19 @@ export class StoredRules {
       subjects.filter((subject) => subject !== 0),
       (subject) => describeSubject(this.records.cells, subject, this.#strings),
     );
+  }
+
+  /** The shapes of the rules of `family` without `sender`. */
+  senderlessShapes(family: number): readonly ShapeStatistics[] {
+    const subject = this.subjectOf(family, 0);
+    return subject === 0 ? [] : describeSubject(this.records.cells, subject, this.#strings).shapes;
+  }
+
+  /** Does this stored rule name no sender? */
+  isSenderless(rule: number): boolean {
+    const { cells } = this.records;
+    const shape = cell(cells, cell(cells, rule + RULE_BUCKET) + BUCKET_SHAPE);
+    return cell(cells, cell(cells, shape + SHAPE_SUBJECT) + SUBJECT_SENDER) === 0;
   }
 
   #hashValues(shape: number, keys: RuleKeys): number {

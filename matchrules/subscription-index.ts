@@ -5,7 +5,7 @@ import type { Header } from "../wire/header.ts";
 import type { Strings } from "../wire/intern.ts";
 import { randomWord } from "../wire/random.ts";
 import { canonicalText } from "./canonical.ts";
-import type { SubjectStatistics } from "./describe.ts";
+import type { ShapeStatistics, SubjectStatistics } from "./describe.ts";
 import type { Explanation, MatchQuestion } from "./explain.ts";
 import {
   BROADCAST,
@@ -50,6 +50,14 @@ const NEXT_OF_RULE = TABLE_CELLS + 4;
 const PREVIOUS_OF_SUBSCRIBER = TABLE_CELLS + 5;
 const NEXT_OF_SUBSCRIBER = TABLE_CELLS + 6;
 const SUBSCRIPTION_CELLS = TABLE_CELLS + 7;
+
+/** Rules that cost more than others. */
+export interface CostlyRules {
+  /** Without `sender`: they are looked at for the messages of everybody. */
+  readonly senderless: number;
+  /** With eavesdrop='true': they are looked at for unicasts, too. */
+  readonly eavesdropping: number;
+}
 
 /** The index in figures. */
 export interface IndexStatistics {
@@ -186,6 +194,26 @@ export class SubscriptionIndex {
     return texts;
   }
 
+  /** How many of one subscriber's rules cost more than others, with repetitions. */
+  costlyRulesOf(subscriber: number): CostlyRules {
+    const { cells } = this.#records;
+    const costly = { senderless: 0, eavesdropping: 0 };
+    let subscription = subscriber < this.#firsts.length ? cell(this.#firsts, subscriber) : 0;
+    for (; subscription !== 0; subscription = cell(cells, subscription + NEXT_OF_SUBSCRIBER)) {
+      const kind = this.#kindOf(subscription);
+      if ((kind & KIND_ECHO) !== 0) continue;
+      const count = cell(cells, subscription + COUNT);
+      if (this.#rules.isSenderless(cell(cells, subscription + RULE))) costly.senderless += count;
+      if ((kind & KIND_EAVESDROPS) !== 0) costly.eavesdropping += count;
+    }
+    return costly;
+  }
+
+  /** What every broadcast is looked up in, whoever sends it. */
+  get senderlessShapes(): readonly ShapeStatistics[] {
+    return this.#rules.senderlessShapes(BROADCAST);
+  }
+
   statistics(): IndexStatistics {
     const perSubscriber =
       this.#firsts.byteLength +
@@ -206,6 +234,11 @@ export class SubscriptionIndex {
       broadcast: this.#rules.statistics(BROADCAST),
       eavesdropping: this.#rules.statistics(UNICAST),
     };
+  }
+
+  /** Does anybody listen to messages that are for others? */
+  get hasEavesdroppers(): boolean {
+    return this.#eavesdropperCount > 0;
   }
 
   /**

@@ -193,6 +193,8 @@ export interface Poller {
    * turn), then the descriptor is closed; the slot may be given out again after the turn.
    */
   close(slot: number): number;
+  /** How many messages are not written as a whole, counted one by one: for statistics. Or -ENOENT. */
+  unsentMessages(slot: number): number;
   /**
    * Moves the oldest `count` received descriptors into a set: its number (> 0) or -errno, -EINVAL if
    * there are not as many. The set is closed at the end of the turn unless retained or in unsent output.

@@ -38,6 +38,14 @@ export class Endpoint {
   /** The most match rules and names that it has had at a time, for Debug.Stats. */
   peakRules = 0;
   peakNames = 0;
+  /** The most that it has had waiting for names being found, and that has waited for it. */
+  peakPendingBytes = 0;
+  peakPendingUnixFds = 0;
+  peakQueuedBytes = 0;
+  peakQueuedUnixFds = 0;
+  /** Messages from here that reached nobody, and messages for it that its full queue refused. */
+  undeliveredCount = 0;
+  missedCount = 0;
   /** Was the log told that its queue is full? Once is enough. */
   isReportedFull = false;
   /** Why it is to be disconnected when the current message has been routed, or "". */
@@ -74,7 +82,17 @@ export class Endpoint {
     const waiting = this.#descriptorMarks.reduce((sum, mark) => sum + mark.count, 0);
     if (from !== 0 && waiting > 0 && waiting + count > limit) return false;
     this.#descriptorMarks = [...this.#descriptorMarks, { count, sequence, turn }];
+    this.peakQueuedUnixFds = Math.max(this.peakQueuedUnixFds, waiting + count);
     return true;
+  }
+
+  /** Descriptors that wait for it in this process, those of this turn not counted. */
+  get queuedUnixFds(): number {
+    const from = this.connection.unsentFrom();
+    if (from === 0) return 0;
+    return this.#descriptorMarks
+      .filter((mark) => mark.sequence >= from)
+      .reduce((sum, mark) => sum + mark.count, 0);
   }
 
   nextSerial(): number {

@@ -58,6 +58,11 @@ export class Monitors {
     this.#arguments = new Arguments(this.#header);
   }
 
+  /** How many there are. */
+  get count(): number {
+    return this.#members.size;
+  }
+
   /** Rules of all monitors. */
   get ruleCount(): number {
     return this.#rules.ruleCount;
@@ -102,11 +107,8 @@ export class Monitors {
   }
 
   /** The same for a whole message that was kept aside: Hello, until its sender has a name. */
-  seeKept(sender: Endpoint, message: Uint8Array): void {
-    const { arena } = this.#stage;
-    const offset = this.#stage.scratch(message.length);
-    arena.bytes.set(message, offset);
-    this.#header.parse(this.#strings, arena, offset);
+  seeKept(sender: Endpoint, message: Memory): void {
+    this.#header.parse(this.#strings, message, 0);
     this.see(sender, this.#header, 0);
   }
 

@@ -9,6 +9,7 @@ export interface HeldMessage {
   readonly memory: Memory;
   readonly byteLength: number;
   readonly descriptors: number;
+  readonly unixFds: number;
 }
 
 /**
@@ -30,10 +31,16 @@ export class PendingMessages {
     return this.#bytesOf.get(sender) ?? 0;
   }
 
-  /** How many messages of `sender` wait. */
-  countOf(sender: Endpoint): number {
-    if (!this.#bytesOf.has(sender)) return 0;
-    return [...this.#byName.values()].flat().filter((held) => held.sender === sender).length;
+  /** What one endpoint has waiting, counted one by one: for statistics. */
+  waitingOf(sender: Endpoint): { messages: number; unixFds: number } {
+    const waiting = { messages: 0, unixFds: 0 };
+    if (!this.#bytesOf.has(sender)) return waiting;
+    for (const held of [...this.#byName.values()].flat()) {
+      if (held.sender !== sender) continue;
+      waiting.messages++;
+      waiting.unixFds += held.unixFds;
+    }
+    return waiting;
   }
 
   hold(name: string, held: HeldMessage): void {

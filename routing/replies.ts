@@ -48,6 +48,14 @@ export class ReplyTable {
     return caller < this.#callerCount.length ? at(this.#callerCount, caller) : 0;
   }
 
+  /** How many replies others wait for from `callee`, counted one by one: for statistics. */
+  owedBy(callee: number): number {
+    let count = 0;
+    let slot = callee < this.#calleeFirst.length ? at(this.#calleeFirst, callee) : NONE;
+    for (; slot !== NONE; slot = at(this.#calleeNext, slot)) count++;
+    return count;
+  }
+
   /** Expects a reply; false if `caller` already waits for one from `callee` with this serial. */
   expect(caller: number, serial: number, callee: number): boolean {
     if (this.#find(caller, serial, callee) !== NONE) return false;

@@ -7,7 +7,7 @@ import { HEADER_PLAIN, Header, type HeaderViolation, headerViolationText } from 
 import type { Strings } from "../wire/intern.ts";
 import { Memory, SLACK_BYTES } from "../wire/memory.ts";
 import { MessageFlag, MessageType } from "../wire/protocol.ts";
-import { appendSender, rewriteHeader, withoutSender } from "../wire/stitch.ts";
+import { appendSender, copyMessage, rewriteHeader } from "../wire/stitch.ts";
 import { BodyValidator, type BodyViolation, bodyViolationText } from "../wire/validate.ts";
 import type { Directory } from "./directory.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -42,16 +42,21 @@ export interface RoutingLimits {
 export interface Meaning {
   /** The id of the driver's name. */
   readonly driverId: number;
-  /** A message from a peer that has not said Hello; only Hello to the driver is in order. */
-  unregistered(sender: Endpoint, header: Header): void;
-  /** A message to the driver. */
-  toDriver(sender: Endpoint, header: Header): void;
+  /**
+   * A message from a peer that has not said Hello; only Hello to the driver is in order. Is it one that
+   * others may overhear?
+   */
+  unregistered(sender: Endpoint, header: Header): boolean;
+  /** A message to the driver. Is it one that others may overhear: was it not answered with an error? */
+  toDriver(sender: Endpoint, header: Header): boolean;
   /** A method call without destination. */
   toNobody(sender: Endpoint, header: Header): void;
   /** `header`'s message did not reach its destination. */
   undelivered(sender: Endpoint, header: Header, why: Undelivered): void;
   /** The gateway says why there is nobody to give `header`'s message to. */
   notFound(sender: Endpoint, header: Header, why: GatewayFailure): void;
+  /** `header`'s message, which `receiver` asked for by a rule, has descriptors that it cannot have. */
+  withheld(sender: Endpoint, header: Header, receiver: Endpoint): void;
   /** A receiver that must not miss anything could not be given a message. */
   disconnect(receiver: Endpoint, reason: string): void;
 }
@@ -63,6 +68,10 @@ export interface RoutingCounters {
   multicast: number;
   delivered: number;
   unexpectedReplies: number;
+  /** Messages to one receiver that did not reach it. */
+  undelivered: number;
+  /** Connections that were ended because they did not read. */
+  slowReceivers: number;
 }
 
 export class Router {
@@ -76,6 +85,8 @@ export class Router {
     multicast: 0,
     delivered: 0,
     unexpectedReplies: 0,
+    undelivered: 0,
+    slowReceivers: 0,
   };
   readonly #strings: Strings;
   readonly #stage: Stage;
@@ -190,7 +201,10 @@ export class Router {
     this.#deliverToReceivers(count, 0, null);
   }
 
-  /** Sends a message that the bus made, `byteLength` bytes at `offset`, to one endpoint. */
+  /**
+   * Sends a message that the bus made, `byteLength` bytes at `offset`, to one endpoint. If that is gone,
+   * only monitors see it.
+   */
   sendFromDriver(
     receiver: Endpoint,
     memory: Memory,
@@ -199,11 +213,11 @@ export class Router {
     descriptors: number,
     wasShown = false,
   ): void {
-    if (receiver.connection.isClosed) return;
     const sequence = this.sequence.next();
     if (this.monitors.isActive && !wasShown) {
       this.monitors.seeFromDriver(memory, offset, byteLength, sequence, descriptors);
     }
+    if (receiver.connection.isClosed) return;
     this.#stage.message(sequence, memory, offset, byteLength, 0, 0, memory, 0, 0, descriptors);
     if (this.#isFull(receiver)) {
       this.#doom(receiver, "it does not read its replies");
@@ -213,7 +227,7 @@ export class Router {
     this.counters.delivered++;
   }
 
-  /** Shows a message that the bus made and that has no receiver yet to the monitors. */
+  /** Shows the monitors, and nobody else, a message that the bus made, `byteLength` bytes at `offset`. */
   showFromDriver(memory: Memory, offset: number, byteLength: number): void {
     if (!this.monitors.isActive) return;
     this.monitors.seeFromDriver(memory, offset, byteLength, this.sequence.next(), 0);
@@ -227,10 +241,8 @@ export class Router {
   /** Keeps the message in hand, Hello, and shows it to the monitors once the sender has a name. */
   showWhenRegistered(sender: Endpoint): () => void {
     if (!this.monitors.isActive) return showNothing;
-    const { memory, offset, headerLength, bodyLength } = this.#header;
-    const copy = Memory.of(memory.bytes.subarray(offset, offset + headerLength + bodyLength));
-    withoutSender(this.#header, copy);
-    return () => this.monitors.seeKept(sender, copy.bytes.subarray(0, headerLength + bodyLength));
+    const message = copyMessage(this.#header);
+    return () => this.monitors.seeKept(sender, message);
   }
 
   /** Keeps the message in hand aside until `name` is settled. */
@@ -239,11 +251,15 @@ export class Router {
     const byteLength = header.headerLength + header.bodyLength;
     if (this.pending.bytesOf(sender) + byteLength > this.#limits.maxPendingBytes) return false;
     if (this.#descriptorSet !== 0) this.#stage.retainDescriptors(this.#descriptorSet);
-    const { memory, offset } = header;
-    const copy = Memory.of(memory.bytes.subarray(offset, offset + byteLength));
-    // Monitors and eavesdroppers may have been shown it with its sender.
-    withoutSender(header, copy);
-    this.pending.hold(name, { sender, memory: copy, byteLength, descriptors: this.#descriptorSet });
+    const { unixFds } = header;
+    const memory = copyMessage(header);
+    const descriptors = this.#descriptorSet;
+    this.pending.hold(name, { sender, memory, byteLength, descriptors, unixFds });
+    sender.peakPendingBytes = Math.max(sender.peakPendingBytes, this.pending.bytesOf(sender));
+    if (unixFds !== 0) {
+      const waiting = this.pending.waitingOf(sender).unixFds;
+      sender.peakPendingUnixFds = Math.max(sender.peakPendingUnixFds, waiting);
+    }
     return true;
   }
 
@@ -267,25 +283,36 @@ export class Router {
 
   #dispatch(sender: Endpoint): void {
     const header = this.#header;
-    if (sender.uniqueId === 0) {
-      this.#meaning.unregistered(sender, header);
-      return;
-    }
     const destination = header.destination;
-    if (destination !== 0) {
-      if (destination === this.#meaning.driverId) {
-        this.#eavesdrop(sender, null);
-        if (header.type === SIGNAL) this.#newsForDriver(sender);
-        else this.#meaning.toDriver(sender, header);
-      } else {
-        this.#unicast(sender, this.#directory.find(destination));
-      }
+    if (sender.uniqueId === 0 || destination === this.#meaning.driverId) {
+      this.#toDriver(sender);
+    } else if (destination !== 0) {
+      this.#unicast(sender, this.#directory.find(destination));
     } else if (header.type === SIGNAL) {
       this.#multicast(sender);
     } else if (header.type === METHOD_CALL) {
       this.#meaning.toNobody(sender, header);
     }
     // A reply or a message of unknown type without destination is for nobody.
+  }
+
+  /** What succeeds is overheard, after all that it led to: dbus-daemon's order. */
+  #toDriver(sender: Endpoint): void {
+    const header = this.#header;
+    const descriptors = this.#descriptorSet;
+    // The driver may have messages routed that waited for a name, and use up the scratch area.
+    const kept = this.#subscriptions.hasEavesdroppers ? copyMessage(header) : null;
+    const hasSucceeded =
+      sender.uniqueId === 0
+        ? this.#meaning.unregistered(sender, header)
+        : header.type === SIGNAL
+          ? this.#newsForDriver(sender)
+          : this.#meaning.toDriver(sender, header);
+    if (kept === null || !hasSucceeded || sender.uniqueName === "") return;
+    header.parse(this.#strings, kept, 0);
+    this.#descriptorSet = descriptors;
+    sender.lastSequence = this.sequence.next();
+    this.#eavesdrop(sender, null);
   }
 
   #unicast(sender: Endpoint, receiver: Endpoint | null): void {
@@ -296,11 +323,11 @@ export class Router {
     }
     const type = header.type;
     if (type > SIGNAL) {
-      this.#meaning.undelivered(sender, header, Undelivered.UnknownType);
+      this.#undelivered(sender, Undelivered.UnknownType);
       return;
     }
     if (header.unixFds !== 0 && !receiver.connection.passesDescriptors) {
-      this.#meaning.undelivered(sender, header, Undelivered.NoDescriptors);
+      this.#undelivered(sender, Undelivered.NoDescriptors);
       return;
     }
     const isReply = type === METHOD_RETURN || type === ERROR;
@@ -310,17 +337,18 @@ export class Router {
     }
     this.#stageMessage(sender);
     if (this.#isFull(receiver, header.unixFds)) {
+      receiver.missedCount++;
       if (isReply) this.#doom(receiver, "it does not read its replies");
-      else this.#meaning.undelivered(sender, header, Undelivered.ReceiverFull);
+      else this.#undelivered(sender, Undelivered.ReceiverFull);
       return;
     }
     if (type === METHOD_CALL && (header.flags & NO_REPLY_EXPECTED) === 0) {
       if (this.replies.countOf(sender.index) >= this.#limits.maxRepliesPerConnection) {
-        this.#meaning.undelivered(sender, header, Undelivered.TooManyReplies);
+        this.#undelivered(sender, Undelivered.TooManyReplies);
         return;
       }
       if (!this.replies.expect(sender.index, header.serial, receiver.index)) {
-        this.#meaning.undelivered(sender, header, Undelivered.SerialInUse);
+        this.#undelivered(sender, Undelivered.SerialInUse);
         return;
       }
     }
@@ -346,6 +374,7 @@ export class Router {
     if (count === 0) return;
     this.#stageMessage(sender);
     this.#deliverToReceivers(count, header.unixFds, null);
+    if (header.unixFds !== 0 && this.monitors.isActive) this.#reportWithheld(sender, null, count);
   }
 
   /** Copies for those who listen to other peers' messages with eavesdrop='true'. */
@@ -364,6 +393,9 @@ export class Router {
     if (count === 0) return;
     this.#stageMessage(sender);
     this.#deliverToReceivers(count, header.unixFds, receiver);
+    if (header.unixFds !== 0 && this.monitors.isActive) {
+      this.#reportWithheld(sender, receiver, count);
+    }
   }
 
   #deliverToReceivers(
@@ -395,10 +427,33 @@ export class Router {
   }
 
   /** As with dbus-daemon, what it leads to is seen before it. */
-  #newsForDriver(sender: Endpoint): void {
+  #newsForDriver(sender: Endpoint): boolean {
     const show = this.showWhenRegistered(sender);
-    this.#meaning.toDriver(sender, this.#header);
+    const hasSucceeded = this.#meaning.toDriver(sender, this.#header);
     show();
+    return hasSucceeded;
+  }
+
+  /** Of the first `count` receivers of the message in hand, those that cannot have its descriptors. */
+  #reportWithheld(sender: Endpoint, except: Endpoint | null, count: number): void {
+    for (const index of this.#subscriptions.receivers.slice(0, count)) {
+      const receiver = this.#directory.at(index);
+      if (receiver === null || receiver === except || receiver.connection.passesDescriptors)
+        continue;
+      this.#meaning.withheld(sender, this.#header, receiver);
+    }
+  }
+
+  #notFound(sender: Endpoint, why: GatewayFailure): void {
+    this.counters.undelivered++;
+    sender.undeliveredCount++;
+    this.#meaning.notFound(sender, this.#header, why);
+  }
+
+  #undelivered(sender: Endpoint, why: Undelivered): void {
+    this.counters.undelivered++;
+    sender.undeliveredCount++;
+    this.#meaning.undelivered(sender, this.#header, why);
   }
 
   #findReceiver(sender: Endpoint): void {
@@ -409,11 +464,11 @@ export class Router {
     // As with dbus-daemon: what looking for the name has led to is seen first.
     if (this.monitors.isActive) this.monitors.see(sender, header, this.#descriptorSet);
     if (answer === GatewayAnswer.Absent) {
-      this.#meaning.undelivered(sender, header, Undelivered.NoOwner);
+      this.#undelivered(sender, Undelivered.NoOwner);
     } else if (answer !== GatewayAnswer.Pending) {
-      this.#meaning.notFound(sender, header, answer);
+      this.#notFound(sender, answer);
     } else if (!this.hold(name, sender)) {
-      this.#meaning.undelivered(sender, header, Undelivered.TooMuchPending);
+      this.#undelivered(sender, Undelivered.TooMuchPending);
     }
   }
 
@@ -430,8 +485,8 @@ export class Router {
         // What was for the driver only asked for the name, and has been answered.
         const isAnswered = isFound && header.destination === this.#meaning.driverId;
         if (receiver !== null) this.#unicast(held.sender, receiver);
-        else if (why !== null) this.#meaning.notFound(held.sender, header, why);
-        else if (!isAnswered) this.#meaning.undelivered(held.sender, header, Undelivered.NoOwner);
+        else if (why !== null) this.#notFound(held.sender, why);
+        else if (!isAnswered) this.#undelivered(held.sender, Undelivered.NoOwner);
       }
       // What is staged refers to the kept copy and its descriptors.
       this.#stage.flush();
@@ -467,7 +522,9 @@ export class Router {
     if (receiver.doom !== "") return true;
     const stage = this.#stage;
     const queued = receiver.connection.queuedBytes(stage.turn);
-    if (queued !== 0 && queued + stage.messageLength > this.#limits.maxOutgoingBytes) return true;
+    const bytes = queued + stage.messageLength;
+    if (queued !== 0 && bytes > this.#limits.maxOutgoingBytes) return true;
+    if (bytes > receiver.peakQueuedBytes) receiver.peakQueuedBytes = bytes;
     if (unixFds === 0) return false;
     const limit = this.#limits.maxOutgoingUnixFds;
     return !receiver.admitDescriptors(unixFds, this.sequence.last, stage.turn, limit);
@@ -514,6 +571,7 @@ export class Router {
 
   #doom(receiver: Endpoint, reason: string): void {
     if (receiver.doom !== "") return;
+    this.counters.slowReceivers++;
     const queued = receiver.connection.queuedBytes(this.#stage.turn);
     receiver.doom = `${reason}: ${queued} bytes wait, ${this.#limits.maxOutgoingBytes} may`;
     this.#doomed.push(receiver);

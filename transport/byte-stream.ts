@@ -45,6 +45,7 @@ export function attachByteStream(
 class ByteStreamOutlet implements Outlet {
   readonly unsentBytes = 0;
   readonly unsentFrom = 0;
+  readonly unsentMessages = 0;
   readonly #stream: ByteStream;
   readonly #deliver: () => void;
 

@@ -34,6 +34,8 @@ export interface Outlet {
   readonly unsentBytes: number;
   /** Sequence number of the oldest message that is not handed over, or 0. */
   readonly unsentFrom: number;
+  /** Messages that are not handed over as a whole. */
+  readonly unsentMessages: number;
   setReading(isReading: boolean): void;
   /** Ends the stream; what is queued is still tried. */
   close(): void;
@@ -44,6 +46,7 @@ export interface NativeLink {
   send(slot: number, bytes: Uint8Array): void;
   unsentBytes(slot: number): number;
   unsentFrom(slot: number): number;
+  unsentMessages(slot: number): number;
   setReading(slot: number, isReading: boolean): void;
   close(slot: number): void;
   /** Everything the kernel tells about the peer; the caller owns the process descriptor in it. */
@@ -180,6 +183,12 @@ export class Connection {
   unsentFrom(): number {
     if (this.link !== null) return this.link.unsentFrom(this.slot);
     return this.outlet === null ? 0 : this.outlet.unsentFrom;
+  }
+
+  /** Messages for this peer that are still in this process, the staged ones not counted. */
+  unsentMessages(): number {
+    if (this.link !== null) return this.link.unsentMessages(this.slot);
+    return this.outlet === null ? 0 : this.outlet.unsentMessages;
   }
 
   /**

@@ -72,6 +72,10 @@ export class MemoryTransport implements Outlet {
     return this.#output[0]?.sequence ?? 0;
   }
 
+  get unsentMessages(): number {
+    return this.#output.length;
+  }
+
   write(bytes: Uint8Array, sequence: number): boolean {
     this.#output.push({ bytes, sequence });
     this.#unsentBytes += bytes.length;

@@ -143,6 +143,10 @@ export class NativeTransport implements NativeLink {
     return this.#unsentFrom[slot] as number; // slots are below maxSlots
   }
 
+  unsentMessages(slot: number): number {
+    return Math.max(this.poller.unsentMessages(slot), 0);
+  }
+
   credentials(slot: number): Credentials {
     return credentialsOf(this.poller.credentials(slot), this.#addon);
   }

@@ -33,6 +33,11 @@ export class StreamOutlet implements Outlet {
     return this.#marks[0]?.sequence ?? 0;
   }
 
+  get unsentMessages(): number {
+    this.#forgetSent();
+    return this.#marks.length;
+  }
+
   write(bytes: Uint8Array, sequence: number): boolean {
     this.#queue.push(bytes);
     this.#queuedBytes += bytes.length;

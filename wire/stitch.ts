@@ -2,7 +2,7 @@
 
 import { skipValue } from "./args.ts";
 import { type Header, HeaderViolation } from "./header.ts";
-import type { Memory } from "./memory.ts";
+import { Memory } from "./memory.ts";
 import { isBusName } from "./names.ts";
 import { FIXED_HEADER_BYTES, HeaderField, Limit } from "./protocol.ts";
 import { BodyValidator } from "./validate.ts";
@@ -52,9 +52,13 @@ export function appendSender(header: Header, senderFieldLength: number): void {
   );
 }
 
-/** Undoes `appendSender` in `copy`, which begins with the message of `header`. */
-export function withoutSender(header: Header, copy: Memory): void {
-  copy.view.setUint32(FIXED_HEADER_BYTES - 4, header.fieldsLength, header.isLittleEndian);
+/** A copy of the whole message as it came, whether or not `appendSender` has patched it meanwhile. */
+export function copyMessage(header: Header): Memory {
+  const { memory, offset, headerLength, bodyLength, fieldsLength, isLittleEndian } = header;
+  const end = offset + headerLength + bodyLength;
+  const copy = Memory.of(memory.bytes.subarray(offset, end));
+  copy.view.setUint32(12, fieldsLength, isLittleEndian);
+  return copy;
 }
 
 const validator = new BodyValidator();

@@ -56,47 +56,28 @@ export class Driver {
     this.#context = context;
   }
 
-  /** A message to org.freedesktop.DBus. What is not a call is accepted and means nothing, unless systemd says it. */
-  receive(sender: Endpoint, header: Header): void {
+  /**
+   * A message to org.freedesktop.DBus. What is not a call is accepted and means nothing, unless systemd says it;
+   * false if a call fails.
+   */
+  receive(sender: Endpoint, header: Header): boolean {
     if (header.type === MessageType.Signal) this.#hear(sender, header);
-    if (header.type !== MessageType.MethodCall) return;
+    if (header.type !== MessageType.MethodCall) return true;
     const call = this.#callOf(sender, header);
     const method = this.#find(header, call.path);
-    if ("error" in method) {
-      this.#answer(call, "", method);
-      return;
-    }
-    const refusal = method.isPrivileged ? refusalOf(call, this.#context) : null;
-    if (refusal !== null) {
-      this.#answer(call, "", refusal);
-      return;
-    }
-    if (!method.anyPath && call.path !== DRIVER_PATH) {
-      const text = `Method '${method.member}' is only available at the canonical object path '${DRIVER_PATH}'`;
-      this.#answer(call, "", driverError("AccessDenied", text));
-      return;
-    }
-    const signature = this.#strings.textOf(header.signature);
-    if (signature !== method.input) {
-      const text = `Call to ${method.member} has wrong args (${signature}, expected ${method.input})\n`;
-      this.#answer(call, "", driverError("InvalidArgs", text));
-      return;
-    }
-    if (header.bodyLength > ARGUMENT_BYTES) {
-      const text = `Call to ${method.member} has ${header.bodyLength} bytes of arguments, more than ${ARGUMENT_BYTES}`;
-      this.#answer(call, "", driverError("LimitsExceeded", text));
-      return;
-    }
+    if ("error" in method) return this.#answer(call, "", method);
+    const objection = this.#objection(call, method, header);
+    if (objection !== null) return this.#answer(call, "", objection);
     const values = valuesOf(header, method.reads);
-    this.#answer(call, method.output, method.run({ ...call, values }, this.#context));
+    return this.#answer(call, method.output, method.run({ ...call, values }, this.#context));
   }
 
   /** Before Hello: false if the message is an offence that ends the connection. */
   receiveUnregistered(sender: Endpoint, header: Header, isForDriver: boolean): boolean {
     const isCall = header.type === MessageType.MethodCall;
     if (!isForDriver || !isCall) {
-      if (!isCall || header.destination !== 0) return false;
       this.#context.showUnregistered(sender);
+      if (!isCall || header.destination !== 0) return false;
       this.#local(sender, header);
       return true;
     }
@@ -152,6 +133,16 @@ export class Driver {
     const [unit, errorName, text] = valuesOf(header, "sss").map(String);
     if (unit === undefined || errorName === undefined || text === undefined) return;
     activation.unitFailed(unit, { errorName, text });
+  }
+
+  /**
+   * Shows monitors why a subscriber does not get a message with descriptors. As in dbus-daemon nobody
+   * else is told: the sender of a broadcast does not know its receivers.
+   */
+  withheld(sender: Endpoint, header: Header, receiver: Endpoint): void {
+    const text = `broadcast cannot be delivered to ${receiver.description} because it does not support receiving Unix fds`;
+    const name = `${ERROR_PREFIX}NotSupported`;
+    this.#context.outgoing.showError(sender, header.serial, name, text);
   }
 
   #local(sender: Endpoint, header: Header): void {
@@ -214,6 +205,27 @@ export class Driver {
     }
   }
 
+  /** Why `method` cannot even be tried, or null. */
+  #objection(call: Call, method: DriverMethod, header: Header): DriverError | null {
+    const { member } = method;
+    const refusal = method.isPrivileged ? refusalOf(call, this.#context) : null;
+    if (refusal !== null) return refusal;
+    if (!method.anyPath && call.path !== DRIVER_PATH) {
+      const text = `Method '${member}' is only available at the canonical object path '${DRIVER_PATH}'`;
+      return driverError("AccessDenied", text);
+    }
+    const signature = this.#strings.textOf(header.signature);
+    if (signature !== method.input) {
+      const text = `Call to ${member} has wrong args (${signature}, expected ${method.input})\n`;
+      return driverError("InvalidArgs", text);
+    }
+    if (header.bodyLength > ARGUMENT_BYTES) {
+      const text = `Call to ${member} has ${header.bodyLength} bytes of arguments, more than ${ARGUMENT_BYTES}`;
+      return driverError("LimitsExceeded", text);
+    }
+    return null;
+  }
+
   #find(header: Header, path: string): DriverMethod | DriverError {
     const member = this.#strings.textOf(header.member);
     const interfaceName = this.#strings.textOf(header.interface);
@@ -243,9 +255,13 @@ export class Driver {
     };
   }
 
-  /** https://dbus.freedesktop.org/doc/dbus-specification.html#message-protocol-messages: NO_REPLY_EXPECTED */
-  #answer(call: Call, output: string, answer: Answer): void {
-    if (answer === null || !call.wantsReply) return;
+  /**
+   * Sends the answer, if one is wanted; false if it is an error.
+   * https://dbus.freedesktop.org/doc/dbus-specification.html#message-protocol-messages: NO_REPLY_EXPECTED
+   */
+  #answer(call: Call, output: string, answer: Answer): boolean {
+    const hasFailed = answer !== null && "error" in answer;
+    if (answer === null || !call.wantsReply) return !hasFailed;
     const { outgoing } = this.#context;
     if ("errorName" in answer) {
       outgoing.error(call.sender, call.serial, answer.errorName, answer.text);
@@ -254,6 +270,7 @@ export class Driver {
     } else {
       outgoing.methodReturn(call.sender, call.serial, output, answer);
     }
+    return !hasFailed;
   }
 }
 

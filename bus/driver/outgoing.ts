@@ -110,6 +110,14 @@ export class Outgoing {
     ]);
   }
 
+  /** An error that only monitors see, although it is addressed to `receiver`. */
+  showError(receiver: Endpoint, replySerial: number, errorName: string, text: string): void {
+    const destination = nameOf(receiver);
+    const fields = { type: MessageType.Error, destination, replySerial, errorName };
+    const offset = this.#write(fields, receiver.nextSerial(), "s", [text]);
+    this.#router.showFromDriver(this.#memory, offset, this.#end - offset);
+  }
+
   /** A method call to `receiver` under one of its names, whose answer the bus does not wait for. */
   methodCall(
     receiver: Endpoint,

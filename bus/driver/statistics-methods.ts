@@ -2,7 +2,6 @@
 
 import type { Endpoint } from "../../routing/endpoint.ts";
 import { DRIVER_NAME } from "../../wire/protocol.ts";
-import { Variant } from "../../wire/variant.ts";
 import {
   type Answer,
   type Call,
@@ -15,7 +14,7 @@ import {
 export const STATISTICS_INTERFACE = "org.freedesktop.DBus.Debug.Stats";
 
 export const statisticsMethods: readonly DriverMethod[] = [
-  method("GetStats", "", "a{sv}", (_call, context) => [numbers(context.statistics.ofBus())]),
+  method("GetStats", "", "a{sv}", (_call, context) => [context.statistics.ofBus()]),
   method("GetConnectionStats", "s", "a{sv}", connectionStatistics),
   method("GetAllMatchRules", "", "a{sas}", allMatchRules),
 ];
@@ -48,8 +47,7 @@ function connectionStatistics(call: Call, context: DriverContext): Answer {
     const problem = `Could not get statistics of name '${name}': no such name`;
     return driverError("NameHasNoOwner", problem);
   }
-  const values = numbers(context.statistics.ofPeer(endpoint));
-  return [values.set("UniqueName", new Variant("s", endpoint.uniqueName))];
+  return [context.statistics.ofPeer(endpoint)];
 }
 
 /** Every peer with a name, those without rules too; monitors are left out, as in dbus-daemon. */
@@ -61,8 +59,4 @@ function allMatchRules(_call: Call, context: DriverContext): Answer {
       peers.map(({ uniqueName, index }) => [uniqueName, context.subscriptions.rulesOf(index)]),
     ),
   ];
-}
-
-function numbers(figures: Readonly<Record<string, number>>): Map<string, Variant> {
-  return new Map(Object.entries(figures).map(([key, value]) => [key, new Variant("u", value)]));
 }

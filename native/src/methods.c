@@ -186,6 +186,18 @@ static napi_value js_close(napi_env env, napi_callback_info info) {
         return make_int32(env, 0);
 }
 
+static napi_value js_unsent_messages(napi_env env, napi_callback_info info) {
+        struct connection *connection;
+        napi_value value;
+        int32_t slot;
+        struct poller *poller = begin(env, info, 1, &value, 1, &slot);
+
+        if (!poller)
+                return NULL;
+        connection = connection_of(poller, slot);
+        return make_int32(env, connection ? (int32_t)count_unsent(&connection->output) : -ENOENT);
+}
+
 static napi_value js_take_descriptors(napi_env env, napi_callback_info info) {
         struct connection *connection;
         struct descriptor_set *set;
@@ -329,6 +341,7 @@ napi_status define_methods(napi_env env, napi_value object) {
                 { "flush", NULL, js_flush, NULL, NULL, NULL, napi_enumerable, NULL },
                 { "setReading", NULL, js_set_reading, NULL, NULL, NULL, napi_enumerable, NULL },
                 { "close", NULL, js_close, NULL, NULL, NULL, napi_enumerable, NULL },
+                { "unsentMessages", NULL, js_unsent_messages, NULL, NULL, NULL, napi_enumerable, NULL },
                 { "takeDescriptors", NULL, js_take_descriptors, NULL, NULL, NULL, napi_enumerable, NULL },
                 { "putDescriptors", NULL, js_put_descriptors, NULL, NULL, NULL, napi_enumerable, NULL },
                 { "retainDescriptors", NULL, js_retain_descriptors, NULL, NULL, NULL, napi_enumerable, NULL },

@@ -152,6 +152,16 @@ int append_mark(struct pools *pools, struct output *output, double sequence) {
         return 0;
 }
 
+/* Messages that have not left as a whole. */
+uint32_t count_unsent(const struct output *output) {
+        const struct mark_block *block;
+        uint32_t count = 0;
+
+        for (block = output->first_marks; block; block = block->next)
+                count += block->count - block->first;
+        return count;
+}
+
 int append_boundary(struct output *output, struct descriptor_set *set) {
         struct boundary *boundary = malloc(sizeof(*boundary));
 

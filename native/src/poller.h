@@ -291,6 +291,7 @@ int append_piece(struct pools *pools, struct output *output, enum piece_kind kin
                  void *owner);
 int append_mark(struct pools *pools, struct output *output, double sequence);
 int append_boundary(struct output *output, struct descriptor_set *set);
+uint32_t count_unsent(const struct output *output);
 /* Copies borrowed pieces. */
 int keep_borrowed(struct output *output);
 /* The kernel took `length` bytes. */

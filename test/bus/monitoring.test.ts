@@ -129,7 +129,10 @@ test("a monitor without rules sees calls, replies, signals, and what the bus its
       'return :1.2 > :1.1 "world"',
       "signal :1.1 > Tick",
       "signal :1.1 > :1.2 Tick",
+      // Who is gone is not told, but a monitor sees what it would have been told.
+      `signal ${D} > :1.2 NameLost "org.example.Echo"`,
       `signal ${D} > NameOwnerChanged "org.example.Echo" ":1.2" ""`,
+      `signal ${D} > :1.2 NameLost ":1.2"`,
       `signal ${D} > NameOwnerChanged ":1.2" ":1.2" ""`,
     ],
   );

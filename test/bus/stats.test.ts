@@ -2,6 +2,7 @@
 
 import { expect, test } from "@jest/globals";
 import { type Bus, createBus } from "../../bus/bus.ts";
+import { GatewayAnswer } from "../../routing/gateway.ts";
 import type { Message } from "../../wire/message.ts";
 import { DRIVER_NAME, DRIVER_PATH } from "../../wire/protocol.ts";
 import type { Variant } from "../../wire/variant.ts";
@@ -20,9 +21,20 @@ function ask(
   return peer.call({ path, interface: STATISTICS, member, destination: DRIVER_NAME, ...contents });
 }
 
-function figures(reply: Message): Record<string, unknown> {
+const OURS = "org.onehop.";
+
+/** The figures that begin with `prefix`, or those of dbus-daemon. */
+function figures(reply: Message, prefix = ""): Record<string, unknown> {
   const entries = reply.body[0] as ReadonlyMap<string, Variant>; // a{sv}
-  return Object.fromEntries([...entries].map(([key, { value }]) => [key, value]));
+  const wanted = [...entries].filter(([key]) =>
+    prefix === "" ? !key.startsWith(OURS) : key.startsWith(prefix),
+  );
+  return Object.fromEntries(
+    wanted.map(([key, { signature, value }]) => [
+      key.slice(prefix.length),
+      signature === "t" ? Number(value) : value,
+    ]),
+  );
 }
 
 async function crowd(bus: Bus): Promise<MemoryPeer> {
@@ -53,10 +65,16 @@ test("GetStats counts what there is and remembers what there was", async () => {
     PeakBusNames: 5,
     PeakBusNamesPerConnection: 3,
   };
-  expect(figures(await ask(peer, "GetStats"))).toEqual({ Serial: 0, ...now });
+  const first = figures(await ask(peer, "GetStats"));
+  const [used, cached, allocated] = ["Used", "Cached", "Allocated"].map((part) =>
+    Number(first[`ListMemPool${part}Bytes`]),
+  );
+  expect(used).toBeGreaterThan(0);
+  expect((used ?? 0) + (cached ?? 0)).toBe(allocated);
+  expect(first).toMatchObject({ Serial: 0, ...now });
   await peer.driver("RemoveMatch", "s", ["member='Tick'"]);
   await peer.driver("ReleaseName", "s", ["org.example.B"]);
-  expect(figures(await ask(peer, "GetStats"))).toEqual({
+  expect(figures(await ask(peer, "GetStats"))).toMatchObject({
     Serial: 1,
     ...now,
     MatchRules: 3,
@@ -75,23 +93,125 @@ test("GetConnectionStats is about one peer, under any of its names", async () =>
     PeakMatchRules: 3,
     BusNames: 2,
     PeakBusNames: 3,
-    IncomingBytes: 0,
-    OutgoingBytes: 0,
     UniqueName: peer.uniqueName,
+    IncomingMessages: 0,
+    IncomingBytes: 0,
+    IncomingFDs: 0,
+    PeakIncomingBytes: 0,
+    PeakIncomingFDs: 0,
+    OutgoingMessages: 0,
+    OutgoingBytes: 0,
+    OutgoingFDs: 0,
+    PeakOutgoingBytes: expect.any(Number),
+    PeakOutgoingFDs: 0,
   });
 });
 
-test("OutgoingBytes is what a peer has not read", async () => {
+test("a peer that does not read has messages waiting, and is remembered for it", async () => {
   const bus = createBus();
   const peer = await MemoryPeer.join(bus);
   const deaf = await MemoryPeer.join(bus);
+  const outgoing = async (): Promise<Record<string, unknown>> =>
+    figures(await ask(peer, "GetConnectionStats", deaf.uniqueName), "");
   deaf.end.setReading(false);
 
-  const before = figures(await ask(peer, "GetConnectionStats", deaf.uniqueName));
+  const before = await outgoing();
   peer.call({ path: "/", member: "M", destination: deaf.uniqueName });
-  const after = figures(await ask(peer, "GetConnectionStats", deaf.uniqueName));
-  expect(before["OutgoingBytes"]).toBe(0);
+  peer.call({ path: "/", member: "M", destination: deaf.uniqueName });
+  const after = await outgoing();
+  expect([before["OutgoingMessages"], before["OutgoingBytes"]]).toEqual([0, 0]);
+  expect(after["OutgoingMessages"]).toBe(2);
   expect(after["OutgoingBytes"]).toBeGreaterThan(0);
+  expect(after["PeakOutgoingBytes"]).toBeGreaterThanOrEqual(Number(after["OutgoingBytes"]));
+
+  deaf.end.setReading(true);
+  await deaf.drain();
+  expect(await outgoing()).toMatchObject({
+    OutgoingMessages: 0,
+    OutgoingBytes: 0,
+    PeakOutgoingBytes: after["PeakOutgoingBytes"],
+  });
+});
+
+test("what waits for a name that is being found is its sender's", async () => {
+  const bus = createBus({ gateway: { find: () => GatewayAnswer.Pending } });
+  const peer = await MemoryPeer.join(bus);
+  const incoming = async (): Promise<Record<string, unknown>> =>
+    figures(await ask(peer, "GetConnectionStats", peer.uniqueName));
+  peer.call({ path: "/", member: "M", destination: "org.example.Sought" });
+  peer.call({ path: "/", member: "M", destination: "org.example.Sought" });
+  const waiting = await incoming();
+  expect(waiting["IncomingMessages"]).toBe(2);
+  expect(waiting["IncomingBytes"]).toBeGreaterThan(0);
+  expect(waiting["PeakIncomingBytes"]).toBe(waiting["IncomingBytes"]);
+  bus.router.notFound("org.example.Sought");
+  expect(await incoming()).toMatchObject({
+    IncomingMessages: 0,
+    IncomingBytes: 0,
+    PeakIncomingBytes: waiting["PeakIncomingBytes"],
+  });
+});
+
+test("our own figures tell what became of messages and which rules cost most", async () => {
+  const bus = createBus({ limits: { maxOutgoingBytes: 2000 } });
+  const peer = await crowd(bus);
+  const deaf = await MemoryPeer.join(bus);
+  const watcher = await MemoryPeer.join(bus);
+  await watcher.call({
+    path: DRIVER_PATH,
+    interface: "org.freedesktop.DBus.Monitoring",
+    member: "BecomeMonitor",
+    destination: DRIVER_NAME,
+    signature: "asu",
+    body: [["member='Nothing'"], 0],
+  });
+  await peer.driver("AddMatch", "s", [`sender='${deaf.uniqueName}',member='Tick'`]);
+  deaf.end.setReading(false);
+  const call = { path: "/", member: "M", destination: deaf.uniqueName };
+  const body = { signature: "s", body: ["x".repeat(1500)] };
+  peer.call({ ...call, ...body });
+  expect((await peer.call({ ...call, ...body })).errorName).toContain("LimitsExceeded");
+  await peer.call({ ...call, destination: "org.example.Missing" });
+
+  const mine = figures(await ask(peer, "GetConnectionStats", peer.uniqueName), OURS);
+  expect(mine).toEqual({
+    ProcessID: process.pid,
+    UnixUserID: process.geteuid?.(),
+    AcceptedMessages: bus.directory.findText(peer.uniqueName)?.acceptedCount,
+    UndeliveredMessages: 2,
+    MissedMessages: 0,
+    PendingReplies: 1,
+    OwedReplies: 0,
+    // Three of `crowd`, one of them twice; the one about `deaf` names a sender.
+    SenderlessMatchRules: 3,
+    EavesdroppingMatchRules: 1,
+  });
+  expect(figures(await ask(peer, "GetConnectionStats", deaf.uniqueName), OURS)).toMatchObject({
+    MissedMessages: 1,
+    OwedReplies: 1,
+    PendingReplies: 0,
+  });
+  const all = figures(await ask(peer, "GetStats"), OURS);
+  expect(all).toEqual({
+    ...Object.fromEntries(
+      ["Accepted", "Unicast", "Multicast", "Delivered"].map((kind) => [
+        `${kind}Messages`,
+        expect.any(Number),
+      ]),
+    ),
+    UndeliveredMessages: 2,
+    UnexpectedReplies: 0,
+    SlowReceivers: 0,
+    PendingReplies: 1,
+    Monitors: 1,
+    MonitorMatchRules: 1,
+    SenderlessMatchRuleShapes: new Map([
+      ["member", 1],
+      ["arg0", 1],
+      ["", 1],
+    ]),
+  });
+  expect(all["AcceptedMessages"]).toBe(bus.counters.accepted);
 });
 
 test("GetConnectionStats refuses the bus itself and names that lead nowhere", async () => {
@@ -116,7 +236,7 @@ test("GetAllMatchRules lists every peer's rules, each as often as it was added",
   const reply = await ask(peer, "GetAllMatchRules");
   const rules = reply.body[0] as ReadonlyMap<string, readonly string[]>; // a{sas}
   expect([...rules].map(([name, texts]) => [name, [...texts].sort()])).toEqual([
-    [":1.0", ["arg0='a',eavesdrop='true'", "member='Tick'", "member='Tick'"]],
+    [":1.0", ["eavesdrop='true',arg0='a'", "member='Tick'", "member='Tick'"]],
     [":1.1", [""]],
     [third.uniqueName, []],
   ]);

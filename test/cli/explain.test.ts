@@ -55,7 +55,7 @@ test("a described message that does not match: every key has a row, and the stat
   expect(await explain(rule, ...DESCRIBED, ...words)).toMatchObject({
     status: 1,
     stderr: "",
-    stdout: `rule: type='signal',sender='a.b',path_namespace='/org/foo',arg0='x'
+    stdout: `rule: type='signal',path_namespace='/org/foo',sender='a.b',arg0='x'
 no match
 
 KEY             WANTED    SAW          MET  WHY NOT
@@ -264,7 +264,7 @@ test("who owned a name is learned from the capture, and said when it is unknown"
   const rule = "sender='org.example.A',path='/a'";
   const { stdout, status } = await explain(rule, "--capture", path);
   expect(status).toBe(0);
-  expect(stdout).toBe(`rule: sender='org.example.A',path='/a'
+  expect(stdout).toBe(`rule: path='/a',sender='org.example.A'
 8 messages: 2 match, 5 do not (2 but for one key), 1 undecided
 matching: 3, 6
 

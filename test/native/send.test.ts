@@ -135,6 +135,7 @@ test("a full socket keeps order and counts exactly what is unsent", async () => 
       if (end > written) break;
     }
     expect(rig.unsentFrom[slot]).toBe(unsent === 0 ? 0 : oldest);
+    expect(rig.poller.unsentMessages(slot)).toBe(unsent === 0 ? 0 : messages.length + 1 - oldest);
     const chunk = drain(peer, 37_000);
     received.push(chunk);
     receivedLength += chunk.length;
@@ -145,6 +146,8 @@ test("a full socket keeps order and counts exactly what is unsent", async () => 
   expect(all.equals(Buffer.concat(received))).toBe(true);
   expect(rig.unsentBytes[slot]).toBe(0);
   expect(rig.unsentFrom[slot]).toBe(0);
+  expect(rig.poller.unsentMessages(slot)).toBe(0);
+  expect(rig.poller.unsentMessages(99)).toBeLessThan(0);
 });
 
 test("sequence numbers are tracked beyond 32 bits", async () => {

@@ -45,6 +45,10 @@ class FullSockets implements NativeLink {
     return 0;
   }
 
+  unsentMessages(): number {
+    return 0;
+  }
+
   send(): void {}
   setReading(): void {}
   close(): void {}

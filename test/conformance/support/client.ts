@@ -16,6 +16,8 @@ export const DRIVER_PATH = "/org/freedesktop/DBus";
 export const PROPERTIES = "org.freedesktop.DBus.Properties";
 export const PEER = "org.freedesktop.DBus.Peer";
 export const INTROSPECTABLE = "org.freedesktop.DBus.Introspectable";
+export const MONITORING = "org.freedesktop.DBus.Monitoring";
+export const STATS = "org.freedesktop.DBus.Debug.Stats";
 
 /**
  * A case that waits longer than this has failed. No bus needs a hundredth of it on a machine that has nothing else to do;
@@ -224,16 +226,22 @@ export class Client implements LinkEvents {
   }
 
   /** Everything that the bus sent before it answered a GetId sent now. */
-  async drain(): Promise<Arrival[]> {
+  drain(): Promise<Arrival[]> {
     const serial = this.sendCall("GetId");
+    return this.before(
+      ({ replySerial, sender }) => replySerial === serial && sender === DRIVER,
+      "the barrier",
+    );
+  }
+
+  /** Waits for the first message that `isLast`, and takes it with all that came before, which it returns. */
+  async before(isLast: (message: Arrival) => boolean, what: string): Promise<Arrival[]> {
     let end = -1;
-    await this.#until("the barrier", () => {
-      end = this.#inbox.findIndex(
-        ({ replySerial, sender }) => replySerial === serial && sender === DRIVER,
-      );
+    await this.#until(what, () => {
+      end = this.#inbox.findIndex(isLast);
       return end >= 0 || this.#isClosed;
     });
-    if (end < 0) throw new Error("the bus hung up during a drain");
+    if (end < 0) throw new Error(`the bus hung up; awaited was ${what}`);
     return this.#inbox.splice(0, end + 1).slice(0, -1);
   }
 
@@ -241,6 +249,11 @@ export class Client implements LinkEvents {
   async disconnected(): Promise<Arrival[]> {
     await this.#until("the end of the connection", () => this.#isClosed);
     return this.#inbox.splice(0);
+  }
+
+  /** Leaves what comes from now on in the socket, which fills. */
+  stopReading(): void {
+    this.#open().stopReading();
   }
 
   close(): void {

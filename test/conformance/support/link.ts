@@ -24,6 +24,8 @@ export interface Link {
   send(bytes: Uint8Array, files?: readonly string[]): void;
   /** Calls back once everything handed to `send` has left for the kernel. */
   flushed(): Promise<void>;
+  /** Leaves what comes from now on in the socket. */
+  stopReading(): void;
   close(): void;
 }
 
@@ -56,6 +58,7 @@ export function openSocket(address: string, events: LinkEvents): Promise<Link> {
           if (!socket.destroyed) socket.write(bytes);
         },
         flushed: () => new Promise((done) => socket.write("", () => done())),
+        stopReading: () => socket.pause(),
         close: () => socket.destroy(),
       }),
     );
@@ -114,6 +117,9 @@ export function openPeer(
                 awaitingFlush.push(done);
                 command({ flush: true });
               }),
+            stopReading: () => {
+              throw new Error("peer.py always reads: use a socket of this process");
+            },
             close: () => stdin.end(),
           });
         case "bytes":
