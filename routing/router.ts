@@ -3,15 +3,15 @@
 import type { SubscriptionIndex } from "../matchrules/subscription-index.ts";
 import type { Stage } from "../transport/stage.ts";
 import { Arguments } from "../wire/args.ts";
-import { HEADER_PLAIN, Header, type HeaderViolation, headerViolationText } from "../wire/header.ts";
+import type { Header } from "../wire/header.ts";
 import type { Strings } from "../wire/intern.ts";
-import { Memory, SLACK_BYTES } from "../wire/memory.ts";
+import type { Memory } from "../wire/memory.ts";
 import { MessageFlag, MessageType } from "../wire/protocol.ts";
-import { appendSender, copyMessage, rewriteHeader } from "../wire/stitch.ts";
-import { BodyValidator, type BodyViolation, bodyViolationText } from "../wire/validate.ts";
+import { appendSender, copyMessage } from "../wire/stitch.ts";
 import type { Directory } from "./directory.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { type Gateway, GatewayAnswer, type GatewayFailure } from "./gateway.ts";
+import { Intake } from "./intake.ts";
 import { Monitors } from "./monitors.ts";
 import { Undelivered } from "./outcome.ts";
 import { PendingMessages } from "./pending.ts";
@@ -95,12 +95,11 @@ export class Router {
   readonly #gateway: Gateway;
   readonly #limits: RoutingLimits;
   readonly #meaning: Meaning;
+  readonly #intake: Intake;
+  /** Of the message in hand, the intake's. */
   readonly #header: Header;
   readonly #arguments: Arguments;
-  readonly #validator: BodyValidator = new BodyValidator();
   readonly #driverSenders: Int32Array;
-  /** The descriptor set of the message being routed, or 0. */
-  #descriptorSet = 0;
   /**
    * Receivers to disconnect when the current message is done, and not before: a departure is itself
    * a change of names with messages to others, and must not happen in the middle of another one.
@@ -126,7 +125,8 @@ export class Router {
     this.#gateway = gateway;
     this.#limits = limits;
     this.#meaning = meaning;
-    this.#header = new Header(stage.arena);
+    this.#intake = new Intake(strings, stage, limits.maxMessageUnixFds);
+    this.#header = this.#intake.header;
     this.#arguments = new Arguments(this.#header);
     this.#driverSenders = new Int32Array([meaning.driverId]);
     this.monitors = new Monitors(
@@ -140,38 +140,14 @@ export class Router {
 
   /** Routes the whole message at `offset`. A violation ends the sender's connection. */
   route(sender: Endpoint, memory: Memory, offset: number, byteLength: number): void {
+    if (!this.#intake.take(sender, memory, offset, byteLength)) return;
     const header = this.#header;
-    let parsed = header.parse(this.#strings, memory, offset);
-    if (parsed > HEADER_PLAIN) parsed = this.#rewrite(byteLength);
-    if (parsed < 0) {
-      // parse and rewriteHeader return no other negative numbers
-      const text = headerViolationText(parsed as HeaderViolation);
-      sender.connection.fail(text, header.violationOffset);
-      return;
-    }
-    if (header.bodyLength !== 0 || header.signature !== 0) {
-      const invalid = this.#validator.validate(
-        header.memory,
-        header.bodyOffset,
-        header.bodyLength,
-        this.#strings.textOf(header.signature),
-        header.isLittleEndian,
-      );
-      if (invalid !== 0) {
-        // validate returns no other numbers
-        const text = bodyViolationText(invalid as BodyViolation);
-        sender.connection.fail(text, this.#validator.offset - header.offset);
-        return;
-      }
-    }
-    this.#descriptorSet = 0;
-    if (header.unixFds !== 0 && !this.#takeDescriptors(sender)) return;
     sender.lastSequence = this.sequence.next();
     sender.acceptedCount++;
     this.counters.accepted++;
     this.#isRouting = true;
     if (this.monitors.isActive && sender.isRegistered && !this.#isSeenLater()) {
-      this.monitors.see(sender, header, this.#descriptorSet);
+      this.monitors.see(sender, header, this.#intake.descriptorSet);
     }
     this.#dispatch(sender);
     this.#isRouting = false;
@@ -250,10 +226,10 @@ export class Router {
     const header = this.#header;
     const byteLength = header.headerLength + header.bodyLength;
     if (this.pending.bytesOf(sender) + byteLength > this.#limits.maxPendingBytes) return false;
-    if (this.#descriptorSet !== 0) this.#stage.retainDescriptors(this.#descriptorSet);
+    if (this.#intake.descriptorSet !== 0) this.#stage.retainDescriptors(this.#intake.descriptorSet);
     const { unixFds } = header;
     const memory = copyMessage(header);
-    const descriptors = this.#descriptorSet;
+    const descriptors = this.#intake.descriptorSet;
     this.pending.hold(name, { sender, memory, byteLength, descriptors, unixFds });
     sender.peakPendingBytes = Math.max(sender.peakPendingBytes, this.pending.bytesOf(sender));
     if (unixFds !== 0) {
@@ -299,7 +275,7 @@ export class Router {
   /** What succeeds is overheard, after all that it led to: dbus-daemon's order. */
   #toDriver(sender: Endpoint): void {
     const header = this.#header;
-    const descriptors = this.#descriptorSet;
+    const descriptors = this.#intake.descriptorSet;
     // The driver may have messages routed that waited for a name, and use up the scratch area.
     const kept = this.#subscriptions.hasEavesdroppers ? copyMessage(header) : null;
     const hasSucceeded =
@@ -309,8 +285,7 @@ export class Router {
           ? this.#newsForDriver(sender)
           : this.#meaning.toDriver(sender, header);
     if (kept === null || !hasSucceeded || sender.uniqueName === "") return;
-    header.parse(this.#strings, kept, 0);
-    this.#descriptorSet = descriptors;
+    this.#intake.takeKept(kept, descriptors);
     sender.lastSequence = this.sequence.next();
     this.#eavesdrop(sender, null);
   }
@@ -462,7 +437,7 @@ export class Router {
     const mayStart = (header.flags & NO_AUTO_START) === 0;
     const answer = this.#gateway.find(name, sender, mayStart);
     // As with dbus-daemon: what looking for the name has led to is seen first.
-    if (this.monitors.isActive) this.monitors.see(sender, header, this.#descriptorSet);
+    if (this.monitors.isActive) this.monitors.see(sender, header, this.#intake.descriptorSet);
     if (answer === GatewayAnswer.Absent) {
       this.#undelivered(sender, Undelivered.NoOwner);
     } else if (answer !== GatewayAnswer.Pending) {
@@ -477,8 +452,7 @@ export class Router {
     for (const held of this.pending.take(name)) {
       if (!held.sender.connection.isClosed) {
         // It was parsed and validated when it came; only the header in hand has to be filled again.
-        header.parse(this.#strings, held.memory, 0);
-        this.#descriptorSet = held.descriptors;
+        this.#intake.takeKept(held.memory, held.descriptors);
         // Its receiver may have got later ones: it takes its place in the order of the bus now.
         held.sender.lastSequence = this.sequence.next();
         const receiver = isFound ? this.#directory.find(header.destination) : null;
@@ -513,7 +487,7 @@ export class Router {
       memory,
       header.bodyOffset,
       header.bodyLength,
-      this.#descriptorSet,
+      this.#intake.descriptorSet,
     );
   }
 
@@ -528,45 +502,6 @@ export class Router {
     if (unixFds === 0) return false;
     const limit = this.#limits.maxOutgoingUnixFds;
     return !receiver.admitDescriptors(unixFds, this.sequence.last, stage.turn, limit);
-  }
-
-  /** Rewrites the message in hand without SENDER and unknown fields, and parses what came of it. */
-  #rewrite(byteLength: number): number {
-    const header = this.#header;
-    const { memory, bodyOffset, bodyLength } = header;
-    const stage = this.#stage;
-    const isLong = byteLength > stage.scratchMessageBytes;
-    const target = isLong ? new Memory(new ArrayBuffer(byteLength + SLACK_BYTES)) : stage.arena;
-    const at = isLong ? 0 : stage.scratch(byteLength);
-    const headerLength = rewriteHeader(header, target, at);
-    if (headerLength < 0) return headerLength;
-    target.bytes.set(memory.bytes.subarray(bodyOffset, bodyOffset + bodyLength), at + headerLength);
-    return header.parse(this.#strings, target, at);
-  }
-
-  /** Takes the descriptors that the message in hand announces; false if it is a violation. */
-  #takeDescriptors(sender: Endpoint): boolean {
-    const { unixFds } = this.#header;
-    const { connection } = sender;
-    if (!connection.passesDescriptors) {
-      connection.fail(
-        `the message announces ${unixFds} descriptors without having negotiated them`,
-        0,
-      );
-      return false;
-    }
-    if (unixFds > this.#limits.maxMessageUnixFds) {
-      const most = this.#limits.maxMessageUnixFds;
-      connection.fail(`the message announces ${unixFds} descriptors, more than ${most}`, 0);
-      return false;
-    }
-    const set = this.#stage.takeDescriptors(connection, unixFds);
-    if (set < 0) {
-      connection.fail(`the message announces ${unixFds} descriptors, more than came with it`, 0);
-      return false;
-    }
-    this.#descriptorSet = set;
-    return true;
   }
 
   #doom(receiver: Endpoint, reason: string): void {
