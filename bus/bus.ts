@@ -30,6 +30,7 @@ import { writeSenderField } from "../wire/stitch.ts";
 import { Activation, type Starter } from "./activation/activation.ts";
 import { ActivationEnvironment } from "./activation-environment.ts";
 import { activationHost } from "./activation-host.ts";
+import { Admission, MAX_CONNECTIONS } from "./admission.ts";
 import type { DriverContext } from "./driver/call.ts";
 import { Driver } from "./driver/driver.ts";
 import { Outgoing } from "./driver/outgoing.ts";
@@ -41,9 +42,6 @@ import type { BusOptions } from "./options.ts";
 import { type BusSnapshot, restoreBus, snapshotBus } from "./snapshot.ts";
 import { Statistics } from "./statistics.ts";
 import { SYSTEMD_NAME } from "./systemd.ts";
-
-/** The most connections that a bus can have at all; limits are usually lower. */
-const MAX_CONNECTIONS = 65536;
 
 /** DBUS_START_REPLY_SUCCESS */
 const STARTED = 1;
@@ -73,23 +71,18 @@ export class Bus {
   readonly #owner: ConnectionOwner;
   readonly #connectionOptions: ConnectionOptions;
   readonly #mayConnect: (userId: number, groups: () => readonly number[] | null) => boolean;
+  readonly #admission: Admission;
   readonly #handshakes: Handshakes;
   readonly #environment: ActivationEnvironment;
   readonly #statistics: Statistics;
   readonly #memoryTransports: Map<Endpoint, MemoryTransport> = new Map();
-  readonly #connectionsOfUser: Map<number, number> = new Map();
-  #connectionCount = 0;
-  #freeIndexes: number[] = [];
-  /** Indexes given up in this turn and the last: messages that are staged still refer to them. */
-  #retired: number[] = [];
-  #retiredBefore: number[] = [];
-  #nextIndex = 0;
   #isClosing = false;
 
   /** Use `createBus` or `startBus`. */
   constructor(options: BusOptions, record: BusSnapshot | null) {
     this.guid = record?.guid ?? options.guid ?? newGuid();
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#admission = new Admission(this.limits);
     this.log = options.log ?? silent;
     const ownUserId = process.geteuid?.();
     this.#mayConnect = options.mayConnect ?? ((userId) => userId === ownUserId || userId === 0);
@@ -142,7 +135,7 @@ export class Bus {
       this.names,
       this.router,
       this.stage,
-      () => this.#connectionCount,
+      () => this.#admission.count,
       () => this.#handshakes.size,
     );
     this.#driver = new Driver(this.strings, this.#driverContext(options));
@@ -174,7 +167,7 @@ export class Bus {
 
   /** How many peers are connected, registered or not. */
   get connectionCount(): number {
-    return this.#connectionCount;
+    return this.#admission.count;
   }
 
   /**
@@ -232,7 +225,7 @@ export class Bus {
     link: NativeLink | null,
     origin: string,
   ): Connection | null {
-    const refusal = this.#refusal(credentials);
+    const refusal = this.#admission.refusalOf(credentials, this.#handshakes.size);
     if (refusal !== null) {
       this.log({
         level: "warning",
@@ -245,7 +238,7 @@ export class Bus {
       });
       return null;
     }
-    return this.#enter(this.#takeIndex(), credentials, slot, link, origin);
+    return this.#enter(this.#admission.takeIndex(), credentials, slot, link, origin);
   }
 
   /** Reads again what the options say can change: what ReloadConfig does. Returns an error text, or null. */
@@ -268,26 +261,6 @@ export class Bus {
     this.stage.flush();
   }
 
-  #refusal(credentials: Credentials): string | null {
-    const { maxCompletedConnections, maxIncompleteConnections, maxConnectionsPerUser } =
-      this.limits;
-    if (this.#connectionCount >= Math.min(maxCompletedConnections, MAX_CONNECTIONS - 1)) {
-      return `${this.#connectionCount} are connected (max_completed_connections=${maxCompletedConnections})`;
-    }
-    if (this.#handshakes.size >= maxIncompleteConnections) {
-      return `${this.#handshakes.size} are in the handshake (max_incomplete_connections=${maxIncompleteConnections})`;
-    }
-    const userId = credentials.userId ?? -1;
-    if ((this.#connectionsOfUser.get(userId) ?? 0) >= maxConnectionsPerUser) {
-      return `user ${userId} has as many as one user may (max_connections_per_user=${maxConnectionsPerUser})`;
-    }
-    return null;
-  }
-
-  #takeIndex(): number {
-    return this.#freeIndexes.pop() ?? this.#nextIndex++;
-  }
-
   #enter(
     index: number,
     credentials: Credentials,
@@ -305,9 +278,7 @@ export class Bus {
       this.#connectionOptions,
     );
     this.directory.enter(new Endpoint(connection));
-    this.#connectionCount++;
-    const userId = credentials.userId ?? -1;
-    this.#connectionsOfUser.set(userId, (this.#connectionsOfUser.get(userId) ?? 0) + 1);
+    this.#admission.entered(credentials);
     this.#handshakes.begin(connection);
     return connection;
   }
@@ -316,8 +287,8 @@ export class Bus {
     restored: { index: number; credentials: Credentials; state: MemorySnapshot } | null,
   ): MemoryEnd {
     const credentials = restored?.credentials ?? ownCredentials();
-    const index = restored?.index ?? this.#takeIndex();
-    this.#nextIndex = Math.max(this.#nextIndex, index + 1);
+    const index = restored?.index ?? this.#admission.takeIndex();
+    this.#admission.reserveIndex(index);
     const connection = this.#enter(index, credentials, -1, null, "in process");
     const state = restored?.state ?? null;
     const transport = new MemoryTransport(connection, this.stage, this.#owner, state);
@@ -357,10 +328,7 @@ export class Bus {
       closed: (connection, reason, isHangUp) => this.#closed(connection, reason, isHangUp),
       turnEnded: () => {
         this.router.endTurn();
-        if (this.#retiredBefore.length + this.#retired.length === 0) return;
-        this.#freeIndexes.push(...this.#retiredBefore);
-        this.#retiredBefore = this.#retired;
-        this.#retired = [];
+        this.#admission.turnEnded();
       },
     };
   }
@@ -555,12 +523,7 @@ export class Bus {
     this.#failCallersOf(endpoint);
     this.router.forget(endpoint);
     this.directory.leave(endpoint);
-    this.#connectionCount--;
-    const userId = connection.credentials.userId ?? -1;
-    const left = (this.#connectionsOfUser.get(userId) ?? 1) - 1;
-    if (left > 0) this.#connectionsOfUser.set(userId, left);
-    else this.#connectionsOfUser.delete(userId);
-    this.#retired.push(endpoint.index);
+    this.#admission.left(connection.credentials, endpoint.index);
   }
 }
 
