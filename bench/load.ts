@@ -20,6 +20,8 @@ export interface Measurement {
 export interface MemoryMeasurement {
   readonly idleBytes: number;
   readonly connectionBytes: number;
+  readonly nameBytes: number;
+  readonly replyBytes: number;
   readonly ruleBytes: number;
 }
 
@@ -61,6 +63,8 @@ export async function measureMemory(
   return {
     idleBytes: numberIn(result, "idle_bytes"),
     connectionBytes: numberIn(result, "bytes_per_connection"),
+    nameBytes: numberIn(result, "bytes_per_name"),
+    replyBytes: numberIn(result, "bytes_per_reply"),
     ruleBytes: numberIn(result, "bytes_per_rule"),
   };
 }

@@ -13,9 +13,10 @@ import {
   ROOT,
   stolenShare,
 } from "./machine.ts";
+import { formatMemory, MEMORY_LOAD, measureMemories } from "./memory.ts";
 import { type BenchOptions, parseOptions, USAGE } from "./options.ts";
-import { type Comparison, formatMemory, formatSpeed, summarize } from "./report.ts";
-import { measureMemories, measureModes, type RoundsPlan } from "./rounds.ts";
+import { type Comparison, formatSpeed, summarize } from "./report.ts";
+import { measureModes, type RoundsPlan } from "./rounds.ts";
 import { formatStarts, measureStarts } from "./startup.ts";
 
 /** See USAGE. */
@@ -191,9 +192,8 @@ async function reportMemory(
   machine: Machine,
   hasColours: boolean,
 ): Promise<readonly string[]> {
-  const memory = { connectionCount: 1000, ruleCount: 10_000, settleSeconds: 0.5 };
-  const result = await measureMemories(plan, memory);
-  if (options.isJson) console.log(JSON.stringify({ machine, memory, ...result }));
+  const result = await measureMemories(plan, MEMORY_LOAD);
+  if (options.isJson) console.log(JSON.stringify({ machine, memory: MEMORY_LOAD, ...result }));
   else console.log(formatMemory(buses, result, hasColours));
   return result.failures;
 }

@@ -24,7 +24,8 @@ against another commit, branch or tag of its repository; --memory measures resid
   --bus-cpu N      pin the bus to this CPU (default: the first one this process may use)
   --load-cpu N     pin the load to this CPU (default: the second one)
   --json           one JSON object on standard output instead of the table
-  --memory         memory of the idle bus, for each connection and for each match rule
+  --memory         memory of the idle bus, and for each connection, name, waiting call and
+                   match rule
   --startup        starts of each bus, beside 'node -e 0'
   --help           this text
 

@@ -1,10 +1,10 @@
 /** What is printed at the end: one table for people, one object for machines. */
 
-import type { Measurement, MemoryMeasurement } from "./load.ts";
+import type { Measurement } from "./load.ts";
 import type { Mode } from "./modes.ts";
 import type { RoundsResult, Series } from "./rounds.ts";
 import { median, type Ratio, ratioOf } from "./statistics.ts";
-import { ABSENT, type Cell, type ColumnGroup, formatTable, number } from "./table.ts";
+import { ABSENT, type Cell, type ColumnGroup, formatTable, number, targetCell } from "./table.ts";
 
 /** Which bus is compared with which others; the first of `references` is the one targets are for. */
 export interface Comparison {
@@ -94,49 +94,11 @@ export function formatSpeed(
     ...buses.map((bus) => number(mode.buses[bus]?.cpuNs, 0)),
     ...comparison.references.flatMap((reference, index) => [
       ...ratioCells(mode.ratios[reference] ?? null),
-      ...(index === 0 && comparison.hasTargets ? [targetCell(mode)] : []),
+      ...(index === 0 && comparison.hasTargets ? [targetCell(mode.target, mode.isMet)] : []),
     ]),
     ...buses.map((bus) => number(thousand(mode.buses[bus]?.messagesPerSecond), 1)),
     ...(hasTimes ? buses.map((bus) => timesCell(mode.buses[bus])) : []),
   ]);
-  return formatTable(groups, rows, hasColours);
-}
-
-/** The table of `--memory`: one row for each bus, medians over the rounds. */
-export function formatMemory(
-  buses: readonly string[],
-  result: RoundsResult<MemoryMeasurement>,
-  hasColours: boolean,
-): string {
-  const groups: ColumnGroup[] = [
-    { heading: "", columns: [{ heading: "bus", align: "left" }] },
-    {
-      heading: "resident memory",
-      columns: [
-        { heading: "idle, MiB", align: "right" },
-        { heading: "bytes/connection", align: "right" },
-        { heading: "bytes/rule", align: "right" },
-      ],
-    },
-  ];
-  const rows = buses.map((bus) => {
-    const rounds = roundsOf(result.series, "memory", bus);
-    return [
-      { text: bus },
-      number(
-        medianOf(rounds, (round) => round.idleBytes / 1_048_576),
-        1,
-      ),
-      number(
-        medianOf(rounds, (round) => round.connectionBytes),
-        0,
-      ),
-      number(
-        medianOf(rounds, (round) => round.ruleBytes),
-        0,
-      ),
-    ];
-  });
   return formatTable(groups, rows, hasColours);
 }
 
@@ -177,14 +139,6 @@ function ratioCells(ratio: Ratio | null): Cell[] {
 /** Two digits that say something, however small the ratio is. */
 function ratioText(ratio: number): string {
   return ratio < 0.1 ? ratio.toPrecision(2) : ratio.toFixed(2);
-}
-
-function targetCell(mode: ModeSummary): Cell {
-  if (mode.target === null) return { text: "" };
-  if (mode.isMet === null) return { text: `≤ ${mode.target}` };
-  return mode.isMet
-    ? { text: `≤ ${mode.target} met`, tone: "good" }
-    : { text: `≤ ${mode.target} missed`, tone: "bad" };
 }
 
 function timesCell(bus: BusSummary | undefined): Cell {

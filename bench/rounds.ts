@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type BusProgram, type RunningBus, startBus } from "./buses.ts";
 import type { Children } from "./children.ts";
-import { type Measurement, type MemoryMeasurement, measureMemory, measureSpeed } from "./load.ts";
+import { type Measurement, measureSpeed } from "./load.ts";
 import type { Mode } from "./modes.ts";
 import { Progress } from "./progress.ts";
 
@@ -66,44 +66,6 @@ export async function measureModes(
   return book.close();
 }
 
-/** What `--memory` puts on a bus. */
-export interface MemoryPlan {
-  readonly connectionCount: number;
-  readonly ruleCount: number;
-  readonly settleSeconds: number;
-}
-
-/** Measures the memory of each bus in each round, in a fresh process. */
-export async function measureMemories(
-  plan: RoundsPlan,
-  memory: MemoryPlan,
-): Promise<RoundsResult<MemoryMeasurement>> {
-  const args = [
-    "memory",
-    ["--conns", String(memory.connectionCount)],
-    ["--rules", String(memory.ruleCount)],
-    ["--settle", String(memory.settleSeconds)],
-    ["--cpu", String(plan.loadCpu)],
-  ].flat();
-  const book = new Book<MemoryMeasurement>(plan, 1);
-  for (let round = 0; round < plan.rounds; round++) {
-    for (const program of turned(plan.programs, round)) {
-      book.announce(round, "memory", program.name);
-      const stable = new Stable(plan);
-      try {
-        const bus = await stable.busOf(program, null);
-        const result =
-          typeof bus === "string" ? bus : await measureMemory(plan.children, bus, args);
-        plan.interruption.throwIfAborted();
-        book.enter("memory", program.name, result);
-      } finally {
-        await stable.close();
-      }
-    }
-  }
-  return book.close();
-}
-
 async function measureOnce(
   plan: RoundsPlan,
   stable: Stable,
@@ -126,7 +88,7 @@ async function measureOnce(
 }
 
 /** The running buses of one round, on sockets in a directory of their own. */
-class Stable {
+export class Stable {
   readonly #plan: RoundsPlan;
   readonly #directory: string;
   readonly #buses: Map<BusProgram, { bus: RunningBus; relay: Mode["relay"] }> = new Map();

@@ -26,6 +26,15 @@ export function number(value: number | null | undefined, digits: number): Cell {
   return value === null || value === undefined ? ABSENT : { text: value.toFixed(digits) };
 }
 
+/** A cell for the most that a figure may be, and whether it is; null where that is not known. */
+export function targetCell(target: number | null, isMet: boolean | null): Cell {
+  if (target === null) return { text: "" };
+  if (isMet === null) return { text: `≤ ${target}` };
+  return isMet
+    ? { text: `≤ ${target} met`, tone: "good" }
+    : { text: `≤ ${target} missed`, tone: "bad" };
+}
+
 const CODES = { good: "\u001b[32m", bad: "\u001b[31m", faint: "\u001b[2m" } as const;
 const PLAIN = "\u001b[0m";
 const BETWEEN_COLUMNS = "  ";

@@ -220,6 +220,9 @@ export class AddonMissingError extends Error {
   readonly code = "ONEHOP_ADDON_MISSING";
 }
 
+/** By file, so that each is one addon in this process, however often it is asked for. */
+const loaded: Map<string, Addon> = new Map();
+
 /**
  * Loads the first addon there is: `$ONEHOP_ADDON`, the one built here, the prebuilt one for this
  * machine. `ONEHOP_ADDON=none` pretends that there is none.
@@ -243,11 +246,9 @@ export function loadAddon(): Addon {
       continue;
     }
     try {
-      // Not by require(), which would be another 2 ms of a bus's start.
-      const module: { exports: unknown } = { exports: {} };
-      process.dlopen(module, file);
-      // The addon is what these types describe; nothing but its tests can check that.
-      return module.exports as Addon;
+      const addon = loaded.get(file) ?? load(file);
+      loaded.set(file, addon);
+      return addon;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       tried.push(`${file} (${reason.replace(/\s*\n\s*/g, " ")})`);
@@ -256,6 +257,14 @@ export function loadAddon(): Addon {
   throw new AddonMissingError(
     `the native addon of onehop cannot be loaded: tried ${tried.join(", ")}; run \`npm run build:native\``,
   );
+}
+
+/** Not by require(), which would be another 2 ms of a bus's start. */
+function load(file: string): Addon {
+  const module: { exports: unknown } = { exports: {} };
+  process.dlopen(module, file);
+  // The addon is what these types describe; nothing but its tests can check that.
+  return module.exports as Addon;
 }
 
 /** The nearest folder upwards with a package.json: this file runs from native/ and from dist/native/. */

@@ -37,13 +37,11 @@ const recipe = [
   ),
 ];
 
-if (isUpToDate()) {
-  // It may be older than what the compiler found unchanged; the entry compares times.
-  const now = new Date();
-  utimesSync(entry, now, now);
-} else {
-  await build();
-}
+// The entry compares its time with the compiler's records. What the compiler writes meanwhile must be newer; what
+// it found unchanged must not.
+const begun = new Date();
+if (!isUpToDate()) await build();
+utimesSync(entry, begun, begun);
 
 function isUpToDate() {
   if (!existsSync(entry) || !existsSync(record)) return false;

@@ -3,6 +3,7 @@
 import { tmpdir } from "node:os";
 import type { Argv, CommandModule } from "yargs";
 import { startBus } from "../../bus/index.ts";
+import { keepYoungGenerationSmall } from "../../compat/dbus-daemon/heap.ts";
 import { readBusSource } from "../bus-source.ts";
 import { ExitStatus } from "../exit-status.ts";
 import { paintFor } from "../print/colour.ts";
@@ -87,6 +88,7 @@ async function runDaemonCommand(given: DaemonOptions): Promise<void> {
     (error: unknown) => fail(error instanceof Error ? error.message : String(error)),
   );
   if (started === undefined) return;
+  keepYoungGenerationSmall();
   const { address, guid } = started;
   if (given.json) {
     process.stdout.write(`${JSON.stringify({ address, guid, processId: process.pid })}\n`);

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Argv, CommandModule } from "yargs";
 import { type LogEntry, startBus } from "../../bus/index.ts";
+import { keepYoungGenerationSmall } from "../../compat/dbus-daemon/heap.ts";
 import { readBusSource } from "../bus-source.ts";
 import { ChildCommand } from "../child-command.ts";
 import { ExitStatus } from "../exit-status.ts";
@@ -85,6 +86,7 @@ async function runWithBus(given: RunOptions, words: readonly string[]): Promise<
     if (source.problem !== null) throw new Error(source.problem);
     source.notes.forEach(tellTrouble);
     const started = await startBus({ ...source.options, log: tellTrouble });
+    keepYoungGenerationSmall();
     const end = await command.run(environmentFor(started.address));
     await started.stop();
     if (end.problem === null) process.exitCode = end.status;

@@ -11,6 +11,7 @@ import { Foreground, startInBackground } from "./background.ts";
 import { busOptionsOf } from "./bus-options.ts";
 import { loadConfiguration } from "./config-file.ts";
 import { type Configuration, describeProblem, describeUnenforcedLimits } from "./configuration.ts";
+import { keepYoungGenerationSmall } from "./heap.ts";
 import { DaemonLog } from "./log.ts";
 import { createTransientDirectory } from "./service-directories.ts";
 import { describeError } from "./system-error.ts";
@@ -145,6 +146,7 @@ class Daemon {
     if (user !== null) becomeUser(user);
     await tellServiceManager(this.#log);
     this.#foreground?.leave(keepsUmask);
+    keepYoungGenerationSmall();
   }
 
   /** Returns why the old configuration stays, or `null`. */

@@ -3,7 +3,7 @@
 import { expect, test } from "@jest/globals";
 import type { Measurement } from "../../bench/load.ts";
 import { type Mode, selectModes } from "../../bench/modes.ts";
-import { type Comparison, formatMemory, formatSpeed, summarize } from "../../bench/report.ts";
+import { type Comparison, formatSpeed, summarize } from "../../bench/report.ts";
 import type { Series } from "../../bench/rounds.ts";
 
 const comparison: Comparison = {
@@ -114,14 +114,4 @@ test("a small ratio keeps two digits that say something", () => {
   const result = { series: measured, failures: [] };
   const summaries = summarize(modesOf("rules-10000-same"), buses, comparison, result);
   expect(formatSpeed(summaries, buses, comparison, false)).toContain("0.0060  0.0060–0.0060");
-});
-
-test("memory is printed as medians for each bus", () => {
-  const round = { idleBytes: 3_145_728, connectionBytes: 9000, ruleBytes: 250 };
-  const table = formatMemory(
-    ["dbus-daemon"],
-    { series: [{ mode: "memory", bus: "dbus-daemon", rounds: [round, null] }], failures: [] },
-    false,
-  );
-  expect(table.split("\n").at(-1)?.split(/ {2,}/)).toEqual(["dbus-daemon", "3.0", "9000", "250"]);
 });

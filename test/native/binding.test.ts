@@ -36,6 +36,11 @@ test("ONEHOP_ADDON names the file to load", () => {
   expect(typeof loadAddon().closeDescriptor).toBe("function");
 });
 
+test("a file is loaded once, however often it is asked for", () => {
+  process.env["ONEHOP_ADDON"] = addonFile;
+  expect(loadAddon()).toBe(loadAddon());
+});
+
 test("ONEHOP_ADDON=none switches it off", () => {
   process.env["ONEHOP_ADDON"] = "none";
   expect(failure().code).toBe("ONEHOP_ADDON_MISSING");
