@@ -36,6 +36,12 @@ yargs(ours)
     }),
   )
   .command(explainCommand)
+  .command(
+    lazyCommand("monitor [names..]", "Show what passes over a bus", async () => {
+      const { monitorCommand } = await import("./commands/monitor.ts");
+      return monitorCommand;
+    }),
+  )
   .demandCommand(1, "Name a command.")
   .strict()
   .version(onehopVersion())
