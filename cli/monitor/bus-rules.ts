@@ -9,9 +9,7 @@ import type { FilterOptions } from "./filter.ts";
 const MAXIMUM_RULES = 64;
 
 const { MethodCall, MethodReturn, Error: ErrorReply, Signal } = MessageType;
-/** Types that have a path and a member. */
-const ADDRESSED: readonly MessageType[] = [MethodCall, Signal];
-
+const EVERYTHING = matchRule({});
 const OWNER_CHANGES = matchRule({
   type: Signal,
   sender: DRIVER_NAME,
@@ -29,7 +27,7 @@ const OWNER_CHANGES = matchRule({
  */
 export function busRules(options: FilterOptions): string[] {
   const rules = [OWNER_CHANGES, ...wantedRules(options)];
-  if (rules.some((rule) => rule.type === 0 && isWithoutKeys(rule))) return [];
+  if (rules.includes(EVERYTHING)) return [];
   const texts = [...new Set(rules.map(canonicalText))];
   const isTooMuch =
     texts.length > MAXIMUM_RULES ||
@@ -41,19 +39,19 @@ const WITHOUT_KEYS = { paths: [], pathNamespaces: [], interfaces: [], members: [
 
 function wantedRules(options: FilterOptions): MatchRule[] {
   const types = typesOf(options);
-  const isReplyWanted = types.has(MethodReturn) || types.has(ErrorReply);
-  // Which call it was that a reply answers decides about the reply, and is told with it.
-  if (isReplyWanted) types.add(MethodCall);
   const keys = options.rules.length === 0 ? optionKeys(options) : options.rules.map(ruleKeys);
-  if (types.size === 4 && keys.some((key) => isWithoutKeys(matchRule(key)))) return [matchRule({})];
-  const addressed = ADDRESSED.filter((type) => types.has(type)).flatMap((type) =>
-    keys.map((key) => matchRule({ ...key, type })),
-  );
-  const replies = [MethodReturn, ErrorReply].filter((type) => types.has(type));
-  return [...addressed, ...replies.map((type) => matchRule({ type }))];
+  const addressed = (type: MessageType): MatchRule[] =>
+    keys.map((key) => matchRule({ ...key, type }));
+  const signals = types.has(Signal) ? addressed(Signal) : [];
+  if (![...types].some((type) => type !== Signal)) return signals;
+  if (types.has(Signal) && keys.some((key) => isWithoutKeys(matchRule(key)))) return [EVERYTHING];
+  // Calls and replies need each other to be understood: which call was answered, and which was not.
+  const replies = [MethodReturn, ErrorReply].map((type) => matchRule({ type }));
+  return [...addressed(MethodCall), ...signals, ...replies];
 }
 
-function typesOf({ types, errors, rules }: FilterOptions): Set<MessageType> {
+/** Types of messages that the filter may show. */
+function typesOf({ types, errors, rules }: FilterOptions): ReadonlySet<MessageType> {
   if (errors.length > 0) return new Set([ErrorReply]);
   if (types.length > 0) return new Set(types);
   const ruleTypes = rules.flatMap(({ type }) => (type === 0 ? [] : [type]));

@@ -125,6 +125,7 @@ function contentParts({ message }: Observation, limits: TextLimits): Part[] {
   const isText = errorName !== null && signature === "s" && typeof first === "string";
   const text = isText ? quoted(first, limits) : argumentText(signature, body, limits);
   parts.push({ text, colour: null });
-  if (unixFds > 0) parts.push({ text: `(${unixFds} descriptor${unixFds === 1 ? "" : "s"})`, colour: "grey" });
+  if (unixFds > 0)
+    parts.push({ text: `(${unixFds} descriptor${unixFds === 1 ? "" : "s"})`, colour: "grey" });
   return parts;
 }

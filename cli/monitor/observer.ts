@@ -1,7 +1,6 @@
 /** All that passes by, put in context: who owns which name, which reply belongs to which call, what is shown. */
 
-import { isWellKnownName } from "../../wire/names.ts";
-import { MessageType } from "../../wire/protocol.ts";
+import { DRIVER_NAME, MessageType } from "../../wire/protocol.ts";
 import { Filter, type FilterOptions } from "./filter.ts";
 import { KnownNames } from "./known-names.ts";
 import { type OpenCall, OpenCalls, openCall } from "./open-calls.ts";
@@ -74,8 +73,8 @@ export class Observer {
   }
 
   #calleeOf({ message: { destination } }: WatchedMessage): string | null {
-    if (destination === null) return null;
-    return isWellKnownName(destination) ? this.names.ownerOf(destination) : destination;
+    const isOwned = destination !== null && !destination.startsWith(":");
+    return isOwned && destination !== DRIVER_NAME ? this.names.ownerOf(destination) : destination;
   }
 
   #abandon(calls: readonly OpenCall[]): void {
