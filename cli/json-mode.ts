@@ -25,8 +25,3 @@ export function jsonModeOf(value: string, isTerminal: boolean = process.stdout.i
 export function withJsonValues(words: readonly string[]): string[] {
   return words.map((word) => (word === "--json" || word === "-j" ? "--json=true" : word));
 }
-
-/** A value as JSON, with a line feed at its end. */
-export function formatJson(value: unknown, mode: Exclude<JsonMode, "off">): string {
-  return `${JSON.stringify(value, null, mode === "pretty" ? "\t" : undefined)}\n`;
-}

@@ -1,7 +1,7 @@
 /** Which JSON `--json` means. */
 
 import { expect, test } from "@jest/globals";
-import { formatJson, jsonModeOf, withJsonValues } from "../../cli/json-mode.ts";
+import { jsonModeOf, withJsonValues } from "../../cli/json-mode.ts";
 
 test.each([
   ["off", "off", "off"],
@@ -26,9 +26,4 @@ test("the word behind --json is not its value", () => {
     "--json=true",
     "--json=short",
   ]);
-});
-
-test("short JSON is one line, pretty JSON is indented", () => {
-  expect(formatJson({ a: [1] }, "short")).toBe('{"a":[1]}\n');
-  expect(formatJson({ a: [1] }, "pretty")).toBe('{\n\t"a": [\n\t\t1\n\t]\n}\n');
 });
