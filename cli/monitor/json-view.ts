@@ -3,7 +3,8 @@
 import { MessageType, PROTOCOL_VERSION } from "../../wire/protocol.ts";
 import { parseSignature, type Type } from "../../wire/signature.ts";
 import { Variant } from "../../wire/variant.ts";
-import { formatJson, type JsonMode } from "../json-mode.ts";
+import type { JsonMode } from "../json-mode.ts";
+import { formatJson } from "../print/json.ts";
 import type { KnownNames } from "./known-names.ts";
 import type { Observation } from "./observer.ts";
 
@@ -43,7 +44,7 @@ export function jsonText(
     latency_us: latencyMicroseconds ?? undefined,
     unix_fds: message.unixFds === 0 ? undefined : message.unixFds,
   };
-  return withLargeIntegers(formatJson(object, mode)).replaceAll(CONTROL_CHARACTERS, escapeOf);
+  return formatJson(object, mode).replaceAll(CONTROL_CHARACTERS, escapeOf);
 }
 
 function namesOf(end: string | null, names: KnownNames): readonly string[] | undefined {
@@ -71,18 +72,7 @@ function jsonValue(type: Type, value: unknown): unknown {
       return child === undefined ? null : jsonValue(child, each);
     });
   }
-  if (typeof value === "bigint") return largeInteger(value);
   return value;
-}
-
-/** JSON.stringify cannot write integers of 64 bits. No string of a message has a zero byte: this is told apart. */
-function largeInteger(value: bigint): number | string {
-  const number = Number(value);
-  return Number.isSafeInteger(number) ? number : `\0${value}`;
-}
-
-function withLargeIntegers(text: string): string {
-  return text.replaceAll(/"\\u0000(-?\d+)"/g, "$1");
 }
 
 /** JSON allows them in strings, and terminals obey them. */
