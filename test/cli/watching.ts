@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Client } from "../../client/client.ts";
 import { readCapture } from "../../wire/capture-reader.ts";
-import type { CapturedMessage } from "../../wire/captured-message.ts";
+import { type CapturedMessage, CaptureError } from "../../wire/captured-message.ts";
 
 const MARKER = { path: "/org/example/Marker", interface: "org.example.Marker" };
 
@@ -15,11 +15,17 @@ export class Watcher {
   readonly #chunks: Buffer[] = [];
   readonly #closed: Promise<unknown>;
   #waiting: (() => void)[] = [];
+  #errors = "";
 
   constructor(name: string, program: string, words: readonly string[]) {
     this.name = name;
-    // Written message by message, as onehop does.
-    this.#child = spawn("stdbuf", ["-o0", program, ...words], { stdio: ["ignore", "pipe", "ignore"] });
+    // Written as it comes, as onehop does.
+    this.#child = spawn("stdbuf", ["-o0", program, ...words], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.#child.stderr?.on("data", (chunk: Buffer) => {
+      this.#errors += String(chunk);
+    });
     this.#closed = once(this.#child, "close");
     this.#child.stdout?.on("data", (chunk: Buffer) => {
       this.#chunks.push(chunk);
@@ -34,7 +40,8 @@ export class Watcher {
   /** More output, or the end of the program, whatever comes first. */
   async more(): Promise<void> {
     await Promise.race([new Promise<void>((resolve) => this.#waiting.push(resolve)), this.#closed]);
-    if (this.#child.exitCode !== null) throw new Error(`${this.name} ended: ${this.output}`);
+    if (this.#child.exitCode === null && this.#child.signalCode === null) return;
+    throw new Error(`${this.name} ended: ${this.#errors}`);
   }
 
   async holds(text: string): Promise<void> {
@@ -65,10 +72,11 @@ export async function allWatching(client: Client, watchers: readonly Watcher[]):
 
 /** Waits until all have seen everything up to now. The marker that ends it. */
 export async function allHaveSeen(client: Client, watchers: readonly Watcher[]): Promise<string> {
-  const member = "EndOfTraffic";
-  await client.emit({ ...MARKER, member });
-  await Promise.all(watchers.map((watcher) => watcher.holds(member)));
-  return member;
+  await client.emit({ ...MARKER, member: "End" });
+  // Whoever has begun to write this has written the end.
+  await client.emit({ ...MARKER, member: "BehindTheEnd" });
+  await Promise.all(watchers.map((watcher) => watcher.holds("BehindTheEnd")));
+  return "End";
 }
 
 /** What lies between two markers. */
@@ -82,20 +90,22 @@ export function between<T>(
   return items.slice(members.lastIndexOf(begin) + 1, members.lastIndexOf(end));
 }
 
-/** The objects of output that has one on each line. */
-export function jsonLines(output: Buffer): Record<string, unknown>[] {
-  return output
-    .toString()
-    .split("\n")
-    .flatMap((line) => (line.startsWith("{") ? [JSON.parse(line) as Record<string, unknown>] : []));
+/** The objects of output that has one on each line, the last of which may be cut off. */
+export function jsonLines(output: Buffer | undefined): Record<string, unknown>[] {
+  const lines = String(output).split("\n").slice(0, -1);
+  return lines.map((line) => JSON.parse(line) as Record<string, unknown>); // what monitors print
 }
 
 /** The messages of a capture that may end within one. */
-export async function capture(output: Buffer): Promise<CapturedMessage[]> {
-  const messages: CapturedMessage[] = [];
+export async function capture(output: Buffer | undefined): Promise<CapturedMessage[]> {
   async function* chunks(): AsyncGenerator<Uint8Array> {
-    yield output;
+    if (output !== undefined) yield output;
   }
-  for await (const message of readCapture(chunks())) messages.push(message);
+  const messages: CapturedMessage[] = [];
+  try {
+    for await (const message of readCapture(chunks())) messages.push(message);
+  } catch (error) {
+    if (!(error instanceof CaptureError) || error.code !== "Truncated") throw error;
+  }
   return messages;
 }
