@@ -83,7 +83,11 @@ async function runMonitor(given: MonitorOptions): Promise<void> {
   }
 }
 
-function assertPossible({ pcap, json, verbose, "limit-messages": limit }: MonitorOptions): void {
+function assertPossible(given: MonitorOptions): void {
+  const { pcap, json, verbose, "limit-messages": limit, read, system, address } = given;
+  if (read !== undefined && (system || address !== undefined)) {
+    throw misuse("--read shows a file, not a bus: leave out --system and --address");
+  }
   if (pcap !== undefined && (json !== "off" || verbose)) {
     throw misuse("--pcap, --json and --verbose: choose one");
   }

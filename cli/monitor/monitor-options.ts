@@ -70,7 +70,6 @@ export function addMonitorOptions(yargs: Argv): Argv<MonitorOptions> {
         describe: "Show a capture file, - for standard input, instead of what passes over a bus",
         type: "string",
         nargs: 1,
-        conflicts: ["session", "system", "address"],
       })
       .option("limit-messages", {
         alias: "N",
