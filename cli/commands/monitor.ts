@@ -2,7 +2,7 @@
 
 import { createWriteStream } from "node:fs";
 import type { Argv } from "yargs";
-import { failure, misuse } from "../command-problem.ts";
+import { failure } from "../command-problem.ts";
 import { ExitStatus } from "../exit-status.ts";
 import type { LoadedCommand } from "../lazy-command.ts";
 import { busRules } from "../monitor/bus-rules.ts";
@@ -11,6 +11,7 @@ import type { FilterOptions } from "../monitor/filter.ts";
 import { becomeMonitor, learnNames, liveMessages } from "../monitor/live-messages.ts";
 import {
   addMonitorOptions,
+  assertPossible,
   filterOptionsOf,
   type MonitorOptions,
 } from "../monitor/monitor-options.ts";
@@ -80,23 +81,6 @@ async function runMonitor(given: MonitorOptions): Promise<void> {
   } catch (error) {
     if (!(error instanceof Error && "syscall" in error)) throw error;
     throw failure(`${given.pcap ?? "standard output"}: ${error.message}`);
-  }
-}
-
-function assertPossible(given: MonitorOptions): void {
-  const { pcap, json, verbose, "limit-messages": limit, read, system, address } = given;
-  if (read !== undefined && (system || address !== undefined)) {
-    throw misuse("--read shows a file, not a bus: leave out --system and --address");
-  }
-  if (pcap !== undefined && (json !== "off" || verbose)) {
-    throw misuse("--pcap, --json and --verbose: choose one");
-  }
-  if (json !== "off" && verbose) throw misuse("--json and --verbose: choose one");
-  if (pcap === "-" && process.stdout.isTTY) {
-    throw misuse("--pcap -: a capture is not for terminals", "write it to a file, or to a pipe");
-  }
-  if (limit !== undefined && !(Number.isInteger(limit) && limit > 0)) {
-    throw misuse(`--limit-messages ${limit}: expected a whole number above 0`);
   }
 }
 

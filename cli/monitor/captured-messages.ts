@@ -49,7 +49,7 @@ function decode(bytes: Uint8Array): WatchedMessage["message"] | string {
   try {
     return decodeMessage(bytes);
   } catch (error) {
-    if (error instanceof ProtocolViolation) return `${error.message} (byte ${error.byteOffset})`;
+    if (error instanceof ProtocolViolation) return error.message;
     throw error;
   }
 }

@@ -1,19 +1,13 @@
 /** A message as a JSON object, with the keys of `busctl --json=short monitor` and a few of our own. */
 
-import { MessageType, PROTOCOL_VERSION } from "../../wire/protocol.ts";
+import { typeName } from "../../matchrules/canonical.ts";
+import { PROTOCOL_VERSION } from "../../wire/protocol.ts";
 import { parseSignature, type Type } from "../../wire/signature.ts";
 import { Variant } from "../../wire/variant.ts";
 import type { JsonMode } from "../json-mode.ts";
 import { formatJson } from "../print/json.ts";
 import type { KnownNames } from "./known-names.ts";
 import type { Observation } from "./observer.ts";
-
-const TYPE_NAMES: Readonly<Record<MessageType, string>> = {
-  [MessageType.MethodCall]: "method_call",
-  [MessageType.MethodReturn]: "method_return",
-  [MessageType.Error]: "error",
-  [MessageType.Signal]: "signal",
-};
 
 /** One object and a line feed. Keys that do not apply are left out. */
 export function jsonText(
@@ -24,8 +18,7 @@ export function jsonText(
   const { type, flags, serial, replySerial, sender, destination, signature } = message;
   const types = parseSignature(signature);
   const object = {
-    // Of a type of a later version of the protocol.
-    type: TYPE_NAMES[type as MessageType] ?? String(type),
+    type: typeName(type),
     endian: String.fromCharCode(bytes[0] ?? 0),
     flags,
     version: PROTOCOL_VERSION,

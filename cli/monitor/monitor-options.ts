@@ -101,6 +101,24 @@ function filter(describe: string) {
   } as const;
 }
 
+/** @throws CommandProblem if options do not go together */
+export function assertPossible(given: MonitorOptions): void {
+  const { pcap, json, verbose, "limit-messages": limit, read, system, address } = given;
+  if (read !== undefined && (system || address !== undefined)) {
+    throw misuse("--read shows a file, not a bus: leave out --system and --address");
+  }
+  if (pcap !== undefined && (json !== "off" || verbose)) {
+    throw misuse("--pcap, --json and --verbose: choose one");
+  }
+  if (json !== "off" && verbose) throw misuse("--json and --verbose: choose one");
+  if (pcap === "-" && process.stdout.isTTY) {
+    throw misuse("--pcap -: a capture is not for terminals", "write it to a file, or to a pipe");
+  }
+  if (limit !== undefined && !(Number.isInteger(limit) && limit > 0)) {
+    throw misuse(`--limit-messages ${limit}: expected a whole number above 0`);
+  }
+}
+
 /** @throws CommandProblem that names the option and what it expects */
 export function filterOptionsOf(given: MonitorOptions): FilterOptions {
   return {

@@ -1,5 +1,6 @@
 /** A message in the layout of `busctl monitor`, a line for each value. */
 
+import { typeName } from "../../matchrules/canonical.ts";
 import { MessageType, PROTOCOL_VERSION } from "../../wire/protocol.ts";
 import { parseSignature, type Type } from "../../wire/signature.ts";
 import { Variant } from "../../wire/variant.ts";
@@ -8,13 +9,6 @@ import { basicText, elementsOf, quoted, type TextLimits } from "./argument-text.
 import { durationText, memberText } from "./compact-view.ts";
 import type { KnownNames } from "./known-names.ts";
 import type { Observation } from "./observer.ts";
-
-const TYPE_NAMES: Readonly<Record<MessageType, string>> = {
-  [MessageType.MethodCall]: "method_call",
-  [MessageType.MethodReturn]: "method_return",
-  [MessageType.Error]: "error",
-  [MessageType.Signal]: "signal",
-};
 
 const VALUE_NAMES: Readonly<Record<string, string>> = {
   y: "BYTE",
@@ -42,8 +36,7 @@ export function verboseText(
 ): string {
   const { message, bytes, timeMicroseconds } = observation;
   const [first] = message.body;
-  // Of a type of a later version of the protocol.
-  const type = TYPE_NAMES[message.type as MessageType] ?? String(message.type);
+  const type = typeName(message.type);
   const time = new Date(timeMicroseconds / 1000).toISOString().slice(0, -1);
   const microseconds = String(timeMicroseconds % 1000).padStart(3, "0");
   const head = pairs({
