@@ -2,12 +2,14 @@
 
 export const ExitStatus = {
   Success: 0,
-  /** The bus could not start. */
+  /** What was asked for could not be done: the bus could not start, a call was answered with an error. */
   Failure: 1,
   /** `explain`: the message does not match the rule, or no message of the capture does. */
   NoMatch: 1,
   /** The command line makes no sense, or what it names cannot be read. */
   Usage: 2,
+  /** The bus to talk to cannot be reached. */
+  Unreachable: 3,
   /** `run`: the bus could not start, so that the command was not run. */
   NoBus: 125,
   /** `run`: the command was found and cannot be executed. */

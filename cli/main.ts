@@ -3,15 +3,15 @@
 
 import yargs from "yargs";
 import { onehopVersion } from "../compat/dbus-daemon/version.ts";
-import { daemonCommand } from "./commands/daemon.ts";
 import { explainCommand } from "./commands/explain.ts";
-import { runCommand } from "./commands/run.ts";
 import { ExitStatus } from "./exit-status.ts";
+import { withJsonValues } from "./json-mode.ts";
+import { lazyCommand } from "./lazy-command.ts";
 
 // What follows the first `--` belongs to the command of `onehop run`, to the letter.
 const words = process.argv.slice(2);
 const separator = words.indexOf("--");
-const ours = separator === -1 ? words : words.slice(0, separator);
+const ours = withJsonValues(separator === -1 ? words : words.slice(0, separator));
 const theirs = separator === -1 ? [] : words.slice(separator + 1);
 
 // Who reads the output may stop, as `head` does: that is nobody's mistake.
@@ -23,9 +23,25 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 yargs(ours)
   .scriptName("onehop")
   .usage("$0 <command>\n\nA D-Bus message bus")
-  .command(daemonCommand)
-  .command(runCommand(theirs))
+  .command(
+    lazyCommand("daemon", "Run a message bus until it is interrupted", async () => {
+      const { daemonCommand } = await import("./commands/daemon.ts");
+      return daemonCommand;
+    }),
+  )
+  .command(
+    lazyCommand("run", "Run a command with a message bus of its own", async () => {
+      const { runCommand } = await import("./commands/run.ts");
+      return runCommand(theirs);
+    }),
+  )
   .command(explainCommand)
+  .command(
+    lazyCommand("monitor [names..]", "Show what passes over a bus", async () => {
+      const { monitorCommand } = await import("./commands/monitor.ts");
+      return monitorCommand;
+    }),
+  )
   .demandCommand(1, "Name a command.")
   .strict()
   .version(onehopVersion())

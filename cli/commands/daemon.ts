@@ -1,11 +1,12 @@
 /** `onehop daemon`: a bus in the foreground, for people. */
 
 import { tmpdir } from "node:os";
-import type { Argv, CommandModule } from "yargs";
+import type { Argv } from "yargs";
 import { startBus } from "../../bus/index.ts";
 import { keepYoungGenerationSmall } from "../../compat/dbus-daemon/heap.ts";
 import { readBusSource } from "../bus-source.ts";
 import { ExitStatus } from "../exit-status.ts";
+import type { LoadedCommand } from "../lazy-command.ts";
 import { paintFor } from "../print/colour.ts";
 import { logToStderr } from "../print/log-line.ts";
 import { nextSignal } from "../signals.ts";
@@ -18,9 +19,7 @@ interface DaemonOptions {
   readonly json: boolean;
 }
 
-export const daemonCommand: CommandModule<object, DaemonOptions> = {
-  command: "daemon",
-  describe: "Run a message bus until it is interrupted",
+export const daemonCommand: LoadedCommand<DaemonOptions> = {
   builder: (yargs) =>
     addOptions(yargs).epilogue(
       [

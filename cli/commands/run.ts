@@ -3,12 +3,13 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Argv, CommandModule } from "yargs";
+import type { Argv } from "yargs";
 import { type LogEntry, startBus } from "../../bus/index.ts";
 import { keepYoungGenerationSmall } from "../../compat/dbus-daemon/heap.ts";
 import { readBusSource } from "../bus-source.ts";
 import { ChildCommand } from "../child-command.ts";
 import { ExitStatus } from "../exit-status.ts";
+import type { LoadedCommand } from "../lazy-command.ts";
 import { paintFor } from "../print/colour.ts";
 import { logToStderr } from "../print/log-line.ts";
 
@@ -19,10 +20,8 @@ interface RunOptions {
 }
 
 /** The command for the words that follow `--`, which yargs must not read. */
-export function runCommand(words: readonly string[]): CommandModule<object, RunOptions> {
+export function runCommand(words: readonly string[]): LoadedCommand<RunOptions> {
   return {
-    command: "run",
-    describe: "Run a command with a message bus of its own",
     builder: addOptions,
     handler: (given) => runWithBus(given, words),
   };
