@@ -77,11 +77,11 @@ class JsonReading {
 
   #basic(type: Type, code: BasicTypeCode, value: unknown, where: string): unknown {
     const { expected, read } = BASIC_TYPES[code];
-    const read_ = isReadable(code, value) ? read(String(value)) : null;
-    if (read_ === null) throw misfit(type, value, where, expected);
-    if (code !== "h") return read_;
+    const basic = isReadable(code, value) ? read(String(value)) : null;
+    if (basic === null) throw misfit(type, value, where, expected);
+    if (code !== "h") return basic;
     // What is read of an h is a number.
-    return this.descriptors.push(read_ as number) - 1;
+    return this.descriptors.push(basic as number) - 1;
   }
 
   #array(type: Type, value: unknown, where: string): unknown {
@@ -96,13 +96,12 @@ class JsonReading {
     if (!isObject(value)) throw misfit(type, value, where, "an object");
     const [keyType, valueType] = entry.children as readonly [Type, Type]; // a dict entry has two
     const pairs = Object.entries(value).map(([key, inner]): [unknown, unknown] => {
-      // All keys are texts in JSON.
-      const code = keyType.code as BasicTypeCode; // as keys are
       const inside = `${where}[${JSON.stringify(key)}]`;
-      const read = code === "b" ? BASIC_TYPES.b.read(key) : undefined;
-      if (read === null) throw misfit(keyType, key, `the key of ${inside}`, BASIC_TYPES.b.expected);
+      const code = keyType.code as BasicTypeCode; // as those of all keys
+      // All keys are texts in JSON.
+      const keyValue = code === "b" && /^(true|false)$/.test(key) ? key === "true" : key;
       return [
-        read ?? this.#basic(keyType, code, key, `the key of ${inside}`),
+        this.#basic(keyType, code, keyValue, `the key of ${inside}`),
         this.value(valueType, inner, inside),
       ];
     });
