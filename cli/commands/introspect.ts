@@ -32,9 +32,9 @@ function addOptions(yargs: Argv): Argv<IntrospectOptions> {
     .usage(
       "onehop introspect [options] NAME PATH [INTERFACE]\n\nShow interfaces, methods, properties with their values, and signals of an object",
     )
-    .positional("name", { type: "string", demandOption: true, hidden: true })
-    .positional("path", { type: "string", demandOption: true, hidden: true })
-    .positional("interface", { type: "string", hidden: true })
+    .positional("name", { describe: "A bus name", type: "string", demandOption: true })
+    .positional("path", { describe: "An object path", type: "string", demandOption: true })
+    .positional("interface", { describe: "Only this interface", type: "string" })
     .option("xml-interface", {
       alias: "xml",
       describe: "Print what the object said, as it came",

@@ -24,7 +24,7 @@ export const statusCommand: LoadedCommand<StatusOptions> = { builder: addOptions
 function addOptions(yargs: Argv): Argv<StatusOptions> {
   const own = yargs
     .usage("onehop status [options] [NAME]\n\nShow the bus, or who owns a name on it")
-    .positional("name", { type: "string", hidden: true });
+    .positional("name", { describe: "A bus name", type: "string" });
   return addBusOptions(addFullOption(own)).epilogue(EXIT_STATUSES);
 }
 

@@ -27,7 +27,7 @@ function addOptions(yargs: Argv): Argv<TreeOptions> {
     .usage(
       "onehop tree [options] [NAME…]\n\nShow the objects of the owners of these names; of all well-known names without one",
     )
-    .positional("names", { type: "string", array: true, hidden: true })
+    .positional("names", { describe: "Bus names", type: "string", array: true })
     .option("list", { describe: "Print only the paths", type: "boolean", default: false })
     .option("max-objects", {
       describe: "Objects of a name to look at",

@@ -51,7 +51,7 @@ test("what goes wrong is told in a line and a hint, with a status of its own", a
   const outcomes = await Promise.all([
     onehop("call", ECHO, "/", ECHO, "Fail"),
     onehop("call", "org.example.Ecko", "/", ECHO, "Echo"),
-    onehop("call", ECHO, "/", ECHO, "Silent", "--timeout", "100ms"),
+    onehop("call", ECHO, "/", ECHO, "Silent", "--timeout", "2s"),
     onehop("call", ECHO, "/", ECHO, "Echo", "u", "abc"),
     onehop("call", ECHO, "/", ECHO, "Echo", "--json=long"),
     onehop("call", "--address", `unix:path=${folder}/none`, ECHO, "/", ECHO, "Echo"),
@@ -66,7 +66,7 @@ test("what goes wrong is told in a line and a hint, with a status of its own", a
         /^onehop: org.freedesktop.DBus.Error.ServiceUnknown: .*\n {2}similar names on the bus: org.example.Echo\n$/,
       ),
     ],
-    [1, "", `onehop: no reply within 100 ms (${ECHO}.Silent at / of ${ECHO})\n`],
+    [1, "", `onehop: no reply within 2000 ms (${ECHO}.Silent at / of ${ECHO})\n`],
     [
       2,
       "",
