@@ -6,7 +6,7 @@ import { parseTimeSpan } from "./time-span.ts";
 
 export interface BusOptions {
   /** Not of the session bus: of the system's. */
-  readonly system: boolean;
+  readonly system: boolean | undefined;
   /** A D-Bus address, instead of a bus that the environment tells. */
   readonly address: string | undefined;
   /** How long to wait for a reply, in milliseconds; undefined: as long as the client library does. */
@@ -14,7 +14,7 @@ export interface BusOptions {
   readonly json: JsonMode;
 }
 
-/** The order in the help: a command's own options come first. */
+/** Called last, so that a command's own options come first in its help. */
 export function addBusOptions<T>(yargs: Argv<T>): Argv<T & BusOptions> {
   return yargs
     .option("session", {
@@ -22,19 +22,16 @@ export function addBusOptions<T>(yargs: Argv<T>): Argv<T & BusOptions> {
       describe: "Use the session bus, which is what happens anyway",
       type: "boolean",
       conflicts: ["system", "address"],
-      group: BUS_GROUP,
     })
     .option("system", {
       describe: "Use the system bus",
       type: "boolean",
-      default: false,
-      group: BUS_GROUP,
+      conflicts: "address",
     })
     .option("address", {
       describe: "Use the bus at this D-Bus address",
       type: "string",
       requiresArg: true,
-      group: BUS_GROUP,
     })
     .option("timeout", {
       describe: "How long to wait for a reply: seconds, or such as 500ms, 2min, infinity",
@@ -42,7 +39,6 @@ export function addBusOptions<T>(yargs: Argv<T>): Argv<T & BusOptions> {
       requiresArg: true,
       defaultDescription: "25",
       coerce: (text: string | undefined) => (text === undefined ? undefined : parseTimeSpan(text)),
-      group: BUS_GROUP,
     })
     .option("json", {
       alias: "j",
@@ -50,12 +46,5 @@ export function addBusOptions<T>(yargs: Argv<T>): Argv<T & BusOptions> {
       type: "string",
       default: "off",
       coerce: (mode: string) => jsonModeOf(mode),
-      group: BUS_GROUP,
-    })
-    .check(({ system, address }) => {
-      if (system && address !== undefined) throw new Error("--system and --address: choose one");
-      return true;
     });
 }
-
-const BUS_GROUP = "Bus:";

@@ -19,3 +19,12 @@ export const ExitStatus = {
   /** `run`: added to the number of the signal that ended the command. */
   Signalled: 128,
 } as const;
+
+/** For the help of commands that talk to a bus. */
+export const EXIT_STATUSES: string = [
+  "Exit status:",
+  `  ${ExitStatus.Success}  it was done`,
+  `  ${ExitStatus.Failure}  it was not: an error reply, no reply in time, the connection was lost`,
+  `  ${ExitStatus.Usage}  the command line makes no sense, an argument does not fit its type`,
+  `  ${ExitStatus.Unreachable}  the bus cannot be reached`,
+].join("\n");

@@ -8,16 +8,36 @@ export interface LoadedCommand<Options> {
   readonly handler: (given: ArgumentsCamelCase<Options>) => Promise<void>;
 }
 
-/** The command that `load` loads, known by its words and its description until then. */
+/** A command as far as it is known before its module is loaded. */
+export interface LazyCommand {
+  readonly name: string;
+  /** For yargs, which loads the module when the command is used. */
+  readonly module: CommandModule;
+  /** The same with the module loaded. */
+  readonly load: () => Promise<CommandModule>;
+}
+
+/** `command`: its name and positionals. `describe`: false hides it. */
 export function lazyCommand<Options>(
   command: string,
-  describe: string,
+  describe: string | false,
   load: () => Promise<LoadedCommand<Options>>,
-): CommandModule<object, Options> {
-  return {
+): LazyCommand {
+  const module: CommandModule<object, Options> = {
     command,
     describe,
     builder: async (yargs) => (await load()).builder(yargs),
     handler: async (given) => (await load()).handler(given),
+  };
+  const loaded = async (): Promise<CommandModule<object, Options>> => ({
+    command,
+    describe,
+    ...(await load()),
+  });
+  return {
+    name: command.split(" ", 1)[0] ?? "",
+    // yargs gives to each handler what its own builder asks for.
+    module: module as CommandModule,
+    load: loaded as () => Promise<CommandModule>,
   };
 }

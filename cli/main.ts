@@ -3,10 +3,11 @@
 
 import yargs from "yargs";
 import { onehopVersion } from "../compat/dbus-daemon/version.ts";
-import { explainCommand } from "./commands/explain.ts";
+import { allCommands } from "./commands.ts";
 import { ExitStatus } from "./exit-status.ts";
 import { withJsonValues } from "./json-mode.ts";
-import { lazyCommand } from "./lazy-command.ts";
+
+const NO_COMMAND = "Name a command.";
 
 // What follows the first `--` belongs to the command of `onehop run`, to the letter.
 const words = process.argv.slice(2);
@@ -20,37 +21,44 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit();
 });
 
-yargs(ours)
+class Misuse extends Error {
+  override readonly name = "Misuse";
+}
+
+const parser = yargs(ours)
   .scriptName("onehop")
+  .parserConfiguration({ "parse-positional-numbers": false })
   .usage("$0 <command>\n\nA D-Bus message bus")
-  .command(
-    lazyCommand("daemon", "Run a message bus until it is interrupted", async () => {
-      const { daemonCommand } = await import("./commands/daemon.ts");
-      return daemonCommand;
-    }),
-  )
-  .command(
-    lazyCommand("run", "Run a command with a message bus of its own", async () => {
-      const { runCommand } = await import("./commands/run.ts");
-      return runCommand(theirs);
-    }),
-  )
-  .command(explainCommand)
-  .command(
-    lazyCommand("monitor [names..]", "Show what passes over a bus", async () => {
-      const { monitorCommand } = await import("./commands/monitor.ts");
-      return monitorCommand;
-    }),
-  )
-  .demandCommand(1, "Name a command.")
+  .command(allCommands(theirs).map(({ module }) => module))
+  .demandCommand(1, NO_COMMAND)
   .strict()
   .version(onehopVersion())
   .help()
   .alias("help", "h")
-  .fail((message: string | null, error: Error | undefined, parser) => {
+  .fail((message: string | null, error: Error | undefined) => {
     // Errors of a command are bugs and keep their stack; only the command line is explained.
-    if (error !== undefined && message === null) throw error;
-    process.stderr.write(`${parser.help()}\n\nonehop: ${message}\n`);
-    process.exit(ExitStatus.Usage);
-  })
-  .parseAsync();
+    throw message === null ? error : new Misuse(message);
+  });
+
+run();
+
+async function run(): Promise<void> {
+  try {
+    await parser.parseAsync();
+  } catch (error) {
+    // The errors that yargs has for a command line have the first name.
+    if (!(error instanceof Error) || !["YError", "Misuse"].includes(error.name)) throw error;
+    process.stderr.write(explainMisuse(error.message, await parser.getHelp()));
+    process.exitCode = ExitStatus.Usage;
+  }
+}
+
+function explainMisuse(message: string, help: string): string {
+  if (message === NO_COMMAND) return `${help}\n\nonehop: ${message}\n`;
+  const [command = ""] = ours;
+  const words = /^\w/.test(command) ? `onehop ${command}` : "onehop";
+  const dashes = /^Unknown arguments?: .(,|$)/.test(message)
+    ? "  words that begin with a dash and are no options come behind --\n"
+    : "";
+  return `onehop: ${message}\n${dashes}  more: ${words} --help\n`;
+}

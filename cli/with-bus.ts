@@ -1,10 +1,12 @@
 /** The life of a command on a bus: connect, do, leave; and how it is told what went wrong. */
 
-import { type Client, connect, sessionBus, systemBus } from "../client/index.ts";
+import { sessionBusAddresses, systemBusAddresses } from "../client/bus-addresses.ts";
+import { type Client, connect, type DBusError } from "../client/index.ts";
 import type { BusOptions } from "./bus-options.ts";
 import { CommandProblem, failure, misuse } from "./command-problem.ts";
 import { ExitStatus } from "./exit-status.ts";
 import { paintFor } from "./print/colour.ts";
+import { oneLine } from "./print/table.ts";
 
 /** Runs a command with a client of the bus that the options name; a failure is told and sets the exit status. */
 export async function withBus(
@@ -15,6 +17,8 @@ export async function withBus(
     const client = await openBus(options);
     try {
       await run(client);
+    } catch (error) {
+      throw isDBusError(error) ? await refusal(client, error) : error;
     } finally {
       await client.close();
     }
@@ -33,23 +37,28 @@ export async function tellingProblems(run: () => Promise<void>): Promise<void> {
   }
 }
 
+/** The D-Bus addresses of the bus that the options name. @throws ConnectError if the environment does not tell */
+export function addressOfBus({ system, address }: BusOptions): string {
+  if (address !== undefined) return address;
+  return system === true ? systemBusAddresses(process.env) : sessionBusAddresses(process.env);
+}
+
 /**
  * A client of the bus that the options name.
  *
  * @throws CommandProblem that says what was tried
  */
-export async function openBus({ system, address, timeout }: BusOptions): Promise<Client> {
-  const options = timeout === undefined ? {} : { timeoutMs: timeout };
+export async function openBus(bus: BusOptions): Promise<Client> {
+  const { system, address, timeout } = bus;
   try {
-    if (address !== undefined) return await connect(address, options);
-    return await (system ? systemBus(options) : sessionBus(options));
+    return await connect(addressOfBus(bus), timeout === undefined ? {} : { timeoutMs: timeout });
   } catch (error) {
     switch (codeOf(error)) {
       case "ONEHOP_CONNECT_FAILED":
         throw new CommandProblem(
           messageOf(error),
           ExitStatus.Unreachable,
-          address === undefined && !system
+          address === undefined && system !== true
             ? "a session bus for one command: onehop run -- COMMAND…; another bus: --system or --address ADDRESS"
             : null,
         );
@@ -62,11 +71,20 @@ export async function openBus({ system, address, timeout }: BusOptions): Promise
   }
 }
 
-/** What the client throws for the outcome of a call is no bug. */
+/** What became of a call, and what can be done about it. */
+async function refusal(client: Client, error: DBusError): Promise<CommandProblem> {
+  if (error.code !== "ONEHOP_ERROR_REPLY") return failure(oneLine(error.message));
+  const { hintFor } = await import("./error-hints.ts");
+  return failure(`${error.errorName}: ${oneLine(error.text.trim())}`, await hintFor(client, error));
+}
+
+function isDBusError(error: unknown): error is DBusError {
+  return error instanceof Error && error.name === "DBusError";
+}
+
 function problemOf(error: unknown): CommandProblem | null {
   if (error instanceof CommandProblem) return error;
-  if (!(error instanceof Error) || error.name !== "DBusError") return null;
-  return failure(error.message);
+  return isDBusError(error) ? failure(oneLine(error.message)) : null;
 }
 
 function describeProblem({ message, hint }: CommandProblem): string {

@@ -1,16 +1,15 @@
 /** `onehop explain`: why does a message match a rule, or not? */
 
 import { once } from "node:events";
-import type { Argv, CommandModule } from "yargs";
+import type { Argv } from "yargs";
 import { MESSAGE_TYPE_NAMES } from "../described-message.ts";
 import { ExitStatus } from "../exit-status.ts";
 import { type ExplainOptions, explainRule } from "../explain-rule.ts";
+import type { LoadedCommand } from "../lazy-command.ts";
 import { MESSAGE_OPTIONS } from "../message-options.ts";
 import { paintFor } from "../print/colour.ts";
 
-export const explainCommand: CommandModule<object, ExplainOptions> = {
-  command: "explain <rule>",
-  describe: "Say why a message matches a match rule, or why not",
+export const explainCommand: LoadedCommand<ExplainOptions> = {
   builder: addOptions,
   handler: runExplainCommand,
 };

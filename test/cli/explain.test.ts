@@ -38,7 +38,7 @@ async function explain(...words: string[]): Promise<Printed> {
     });
   };
   await yargs(["explain", ...words])
-    .command({ ...explainCommand, handler })
+    .command({ command: "explain <rule>", ...explainCommand, handler })
     .strict()
     .fail((message: string | null, error: Error | undefined) => {
       throw error ?? new Error(message ?? "");
