@@ -10,10 +10,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { attacks } from "./attacks.mjs";
+import { generator } from "./random.ts";
 import { cut, fieldsOf, message, text } from "./raw-message.mjs";
 
 const USAGE =
-  "node test/fuzz/hostile.mjs [--seconds 60] [--seed N] [--attackers 12] [--only name,name]";
+  "node --import ./test/fuzz/loader.mjs test/fuzz/hostile.mjs [--seconds 60] [--seed N] [--attackers 12] [--only name,name]";
 /** A neighbour that hears nothing for so long is lost, not slow. */
 const LOST_MS = 30_000;
 /** What may stay of the memory that the attacks took: garbage not collected yet, spare buffers … */
@@ -42,22 +43,6 @@ const folder = mkdtempSync(join(tmpdir(), "onehop-hostile-"));
 const path = join(folder, "bus");
 const random = generator(Number(options.seed));
 console.log(`seed ${options.seed}, ${options.seconds} seconds`);
-
-/** Mulberry32: `random()` in [0, 1), `random.below(n)` an integer, `random.pick(list)`. */
-function generator(seed) {
-  let state = seed | 0;
-  const next = () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-  return Object.assign(next, {
-    below: (n) => Math.floor(next() * n),
-    pick: (list) => list[Math.floor(next() * list.length)],
-    generator: () => generator(Math.floor(next() * 2 ** 31)),
-  });
-}
 
 /** A client of the bus that does its handshake well; what it does afterwards is up to others. */
 class Peer {
