@@ -3,15 +3,17 @@
 import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 
 const HEAD_BYTES = 8;
+/** Longer than any target allows. */
+const MOST_BYTES = 1 << 20;
 
 export class Journal {
   readonly #fd: number;
   readonly #buffer: Buffer;
   #count = 0;
 
-  constructor(file: string, maximumBytes: number) {
+  constructor(file: string) {
     this.#fd = openSync(file, "w");
-    this.#buffer = Buffer.alloc(HEAD_BYTES + maximumBytes);
+    this.#buffer = Buffer.alloc(HEAD_BYTES + MOST_BYTES);
   }
 
   /** From now on `input` is to blame. */

@@ -28,15 +28,14 @@ process.once("message", (order: Order) => {
 });
 
 async function work({ target, milliseconds, seed, corpus, journal }: Order): Promise<Answer> {
-  const make = TARGETS[target];
-  if (make === undefined) throw new Error(`there is no target ${target}`);
-  const { format, maximumBytes } = await make();
-  const inputs = readCorpus(join(corpus, target), format).map(({ bytes }) => bytes);
-  const fuzzer = await Fuzzer.of(make, {
+  const entry = TARGETS[target];
+  if (entry === undefined) throw new Error(`there is no target ${target}`);
+  const inputs = readCorpus(join(corpus, target), entry.format).map(({ bytes }) => bytes);
+  const fuzzer = await Fuzzer.of(entry.make, {
     milliseconds,
     random: generator(seed),
     corpus: inputs,
-    journal: new Journal(journal, maximumBytes + (1 << 20)),
+    journal: new Journal(journal),
   });
   return { report: await fuzzer.run(), kept: fuzzer.kept };
 }

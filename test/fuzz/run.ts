@@ -71,7 +71,7 @@ async function fuzz(names: readonly string[], seconds: number): Promise<number> 
             isBlind: options.blind,
           });
     outcomes.push(outcome);
-    await tell(outcome);
+    tell(outcome);
   }
   printTable(outcomes);
   const failed = outcomes.filter(({ find }) => find !== null).length;
@@ -80,10 +80,9 @@ async function fuzz(names: readonly string[], seconds: number): Promise<number> 
 }
 
 /** Saves what was found, and says how to see it again. */
-async function tell({ target, find, kept }: Outcome): Promise<void> {
-  const make = TARGETS[target];
-  if (make === undefined) return;
-  const { format } = await make();
+function tell({ target, find, kept }: Outcome): void {
+  const format = TARGETS[target]?.format;
+  if (format === undefined) return;
   if (options.keep !== undefined) {
     for (const input of kept) {
       writeInput(join(options.keep, target), input, format, "reached something new");
@@ -100,13 +99,13 @@ async function tell({ target, find, kept }: Outcome): Promise<void> {
 
 async function replay(file: string): Promise<number> {
   const name = options.target === "" ? basename(dirname(file)) : options.target;
-  const make = TARGETS[name];
-  if (make === undefined || !existsSync(file)) {
+  const entry = TARGETS[name];
+  if (entry === undefined || !existsSync(file)) {
     console.error(`${file} is no input of a target: it lies in a folder of the target's name`);
     return 2;
   }
-  const { format } = await make();
-  const failure = await failureOf(make, parseInput(readFileSync(file, "utf8"), format));
+  const input = parseInput(readFileSync(file, "utf8"), entry.format);
+  const failure = await failureOf(entry.make, input);
   console.log(`${name}: ${failure ?? "nothing fails"}`);
   return failure === null ? 0 : 1;
 }

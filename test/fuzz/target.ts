@@ -3,9 +3,6 @@
 import type { Random } from "./random.ts";
 
 export interface Target {
-  readonly name: string;
-  /** How its corpus is written: `text` where that can be read. */
-  readonly format: "text" | "hex";
   readonly maximumBytes: number;
   /**
    * The most blocks that an input may enter: so many, and so many for each of its bytes. What takes more

@@ -43,8 +43,6 @@ interface Content {
 export function bodyTarget(): Target {
   const strings = new Strings();
   return {
-    name: "body",
-    format: "hex",
     maximumBytes: MAXIMUM_BYTES,
     work: { fixed: 40_000, perByte: 2000 },
     mutate,

@@ -5,6 +5,8 @@ import { type DescribedMessage, EMPTY_MESSAGE, matches } from "../../../matchrul
 import { parseMatchRule } from "../../../matchrules/parse.ts";
 import { Memory } from "../../../wire/memory.ts";
 import { methodCall, signal } from "../../../wire/message.ts";
+import { isBusName, isInterfaceName, isMemberName } from "../../../wire/names.ts";
+import { isObjectPath } from "../../../wire/object-path.ts";
 import { MessageFlag } from "../../../wire/protocol.ts";
 import { linesOf, mutateLines } from "../mutate-lines.ts";
 import { must, type Target } from "../target.ts";
@@ -26,8 +28,6 @@ export function busTarget(): Target {
   const bus = createBus({ limits: LIMITS });
   const heldStrings = stringsOf(bus);
   return {
-    name: "bus",
-    format: "text",
     maximumBytes: MAXIMUM_BYTES,
     work: { fixed: 400_000, perByte: 6000 },
     mutate: (input, other, random) =>
@@ -145,7 +145,7 @@ class Program {
 
   #call(peer: BusPeer, to: string, how: string): void {
     const destination = this.#peers[Number(to)]?.uniqueName || to;
-    if (!/^:1\.\d+$|^[a-z]+(\.[A-Za-z]+)+$/.test(destination)) return;
+    if (!isBusName(destination)) return;
     const flags = how === "noreply" ? MessageFlag.NoReplyExpected : 0;
     const call = { path: "/a", interface: "i.a", member: "M", destination, flags };
     const serial = peer.send(methodCall(call));
@@ -153,8 +153,7 @@ class Program {
   }
 
   #signal(peer: BusPeer, [path = "", named = "", member = "", text = ""]: readonly string[]): void {
-    const isPath = /^\/$|^(\/[a-z]+)+$/.test(path);
-    if (!isPath || !/^[a-z]+(\.[a-z]+)+$/.test(named) || !/^[A-Z]+$/.test(member)) return;
+    if (!isObjectPath(path) || !isInterfaceName(named) || !isMemberName(member)) return;
     const number = this.#signalCount++;
     const body = [text, number];
     const sent: DescribedMessage = {

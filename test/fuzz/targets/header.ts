@@ -44,8 +44,6 @@ const TYPES = ["", "o", "s", "s", "s", "u", "s", "s", "g", "u", "o"];
 export function headerTarget(): Target {
   const strings = new Strings();
   return {
-    name: "header",
-    format: "hex",
     maximumBytes: MAXIMUM_BYTES,
     work: { fixed: 6000, perByte: 60 },
     mutate,

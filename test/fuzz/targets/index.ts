@@ -75,8 +75,6 @@ export function indexTarget(): Target {
   const index = new SubscriptionIndex(strings);
   const asker = new Asker(strings, index);
   return {
-    name: "index",
-    format: "text",
     maximumBytes: MAXIMUM_BYTES,
     work: { fixed: 100_000, perByte: 4000 },
     mutate: (input, other, random) =>

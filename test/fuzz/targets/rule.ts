@@ -17,8 +17,6 @@ const MOST_KEYS = 16;
 
 export function ruleTarget(): Target {
   return {
-    name: "rule",
-    format: "text",
     maximumBytes: MAXIMUM_BYTES,
     work: { fixed: 20_000, perByte: 400 },
     mutate,

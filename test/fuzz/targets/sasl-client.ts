@@ -25,8 +25,6 @@ interface Terms {
 
 export function saslClientTarget(): Target {
   return {
-    name: "sasl-client",
-    format: "text",
     maximumBytes: 20_000,
     work: { fixed: 2000, perByte: 400 },
     mutate: (input, other, random) => mutateBytes(input, other, random, WORDS, 20_000),

@@ -33,8 +33,6 @@ interface Ending {
 
 export function saslTarget(): Target {
   return {
-    name: "sasl",
-    format: "text",
     maximumBytes: 20_000,
     work: { fixed: 2000, perByte: 400 },
     mutate: (input, other, random) => mutateBytes(input, other, random, SASL_WORDS, 20_000),
