@@ -67,6 +67,11 @@ export class BusPeer {
     this.#end.close();
   }
 
+  /** Nothing can be said any more of what comes from there. */
+  forgetSignalsOf(sender: string): void {
+    for (const key of this.expected) if (key.startsWith(`${sender} `)) this.expected.delete(key);
+  }
+
   setReading(isReading: boolean): void {
     this.#end.setReading(isReading);
   }

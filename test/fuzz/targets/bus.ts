@@ -105,6 +105,7 @@ class Program {
   #corrupt(peer: BusPeer): void {
     peer.isRogue = true;
     this.#witness.honestNames.delete(peer.uniqueName);
+    for (const one of this.#everybody) one.forgetSignalsOf(peer.uniqueName);
   }
 
   #leave(index: number, peer: BusPeer): void {

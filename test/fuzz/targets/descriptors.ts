@@ -139,7 +139,7 @@ class Program {
       peer.queue(call("AddMatch", "s", [RULE]), []);
       this.#listeners.add(peer);
     } else if (verb === "raw") {
-      peer.isRogue = true;
+      this.#corrupt(peer);
       const count = Math.min(MOST_PER_CALL, Number(words[0]) || 0);
       const bytes = Buffer.from((words[1] ?? "").replace(/[^0-9a-f]/g, ""), "hex");
       peer.queue(bytes, DescriptorPeer.filesOf(0, count));
@@ -178,12 +178,22 @@ class Program {
       claim === files.length &&
       (claim === 0 || (sender.passesDescriptors && claim <= MOST_PER_MESSAGE)) &&
       !(isLate && cut > 0);
-    if (!isRight) sender.isRogue = true;
+    if (!isRight) this.#corrupt(sender);
     this.#signals.set(tag, { sender, inodes: files.map((file) => sender.inodes[file] ?? 0) });
     if (isRight && !sender.isRogue) this.#expect(tag, receiver, destination, claim);
     const first = encoded.subarray(0, cut);
     sender.queue(first, isLate || first.length === 0 ? [] : files);
     sender.queue(encoded.subarray(first.length), isLate || first.length === 0 ? files : []);
+  }
+
+  /** From now on nothing can be said of what it sends, but whose it is. */
+  #corrupt(sender: DescriptorPeer): void {
+    sender.isRogue = true;
+    for (const peer of this.#everybody) {
+      for (const tag of peer.expected) {
+        if (this.#signals.get(tag)?.sender === sender) peer.expected.delete(tag);
+      }
+    }
   }
 
   #expect(tag: string, receiver: DescriptorPeer | null, to: string | null, claim: number): void {
