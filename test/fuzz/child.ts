@@ -13,8 +13,6 @@ import type { Answer, Order } from "./one-target.ts";
 const HANG_MS = 20_000;
 /** What a process may take beyond its time: to start, to make a find smaller, to collect garbage. */
 const PATIENCE_MS = 60_000;
-const LOADER = pathToFileURL(join(import.meta.dirname, "loader.mjs")).href;
-
 export interface Outcome {
   readonly target: string;
   readonly inputs: number;
@@ -31,26 +29,34 @@ export interface Assignment {
   readonly seed: number;
   readonly corpus: string;
   readonly isBlind: boolean;
+  /** Where the fuzzers are that run: these here, or a copy's. */
+  readonly fuzzers?: string;
+  /** Ends the process at once; then nothing was found. */
+  readonly signal?: AbortSignal;
 }
 
 export async function fuzzInProcess(assignment: Assignment): Promise<Outcome> {
-  const { target, seconds, seed, corpus, isBlind } = assignment;
+  const { target, seconds, seed, corpus, isBlind, signal } = assignment;
+  const fuzzers = assignment.fuzzers ?? import.meta.dirname;
   const folder = mkdtempSync(join(tmpdir(), "onehop-fuzz-"));
   const journal = join(folder, "journal");
   const order: Order = { target, milliseconds: seconds * 1000, seed, corpus, journal };
   const started = performance.now();
-  const child = fork(join(import.meta.dirname, "one-target.ts"), [], {
-    execArgv: ["--expose-gc", "--import", LOADER],
+  const child = fork(join(fuzzers, "one-target.ts"), [], {
+    execArgv: ["--expose-gc", "--import", pathToFileURL(join(fuzzers, "loader.mjs")).href],
     env: { ...process.env, ONEHOP_FUZZ_COUNT: isBlind ? "0" : "1", NODE_NO_WARNINGS: "1" },
     serialization: "advanced",
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
   child.send(order);
-  const watch = watchFor(journal, seconds * 1000 + PATIENCE_MS, () => child.kill("SIGKILL"));
+  const kill = (): void => void child.kill("SIGKILL");
+  signal?.addEventListener("abort", kill);
+  const watch = watchFor(journal, seconds * 1000 + PATIENCE_MS, kill);
   const end = await new Promise<Answer | string>((resolve) => {
     child.once("message", (answer: Answer) => resolve(answer)); // one-target.ts sends nothing else
     child.once("exit", (code, signal) => resolve(`it ended with ${signal ?? `exit code ${code}`}`));
   });
+  signal?.removeEventListener("abort", kill);
   const hang = watch.stop();
   const last = existsSync(journal) ? readJournal(journal) : { count: 0, input: new Uint8Array(0) };
   rmSync(folder, { recursive: true });
@@ -65,7 +71,10 @@ export async function fuzzInProcess(assignment: Assignment): Promise<Outcome> {
     kept: [],
     keptCount: 0,
     blocks: 0,
-    find: { what: hang ?? end, input: last.count === 0 ? null : last.input },
+    find:
+      signal?.aborted === true
+        ? null
+        : { what: hang ?? end, input: last.count === 0 ? null : last.input },
   };
 }
 
@@ -79,7 +88,7 @@ function watchFor(journal: string, limitMs: number, kill: () => void): { stop():
     const now = performance.now();
     const current = existsSync(journal) ? readJournal(journal).count : 0;
     if (current !== count) [count, since] = [current, now];
-    else if (now - since > HANG_MS && now - started < limitMs - PATIENCE_MS) {
+    else if (count > 0 && now - since > HANG_MS && now - started < limitMs - PATIENCE_MS) {
       what = `it hung for ${HANG_MS / 1000} s`;
     } else if (now - started > limitMs) what = "it did not come to an end";
     if (what !== null) kill();

@@ -55,7 +55,11 @@ export class Fuzzer {
 
   async run(): Promise<Report> {
     const started = performance.now();
+    // Stacks are for finds only: most inputs are refused by an exception.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     const find = await this.#search(started + this.#options.milliseconds);
+    Error.stackTraceLimit = stackTraceLimit;
     await this.#target.close?.();
     return {
       inputs: this.#inputs,

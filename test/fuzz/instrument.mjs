@@ -12,13 +12,13 @@ const LOOPS = new Set([
   "DoWhileStatement",
 ]);
 
-/** `code` with its blocks numbered from `first` on, counted in an array `onehopBlocks`, and how many there are. */
-export function instrument(code, first) {
+/** `code` with its blocks numbered from 0 on, counted in an array `onehopBlocks`, and how many there are. */
+export function instrument(code) {
   const program = parseSync(code, { syntax: "ecmascript", target: "es2023" });
-  let next = first;
+  let next = 0;
   const count = () => counter(next++);
   visit(program, count);
-  return { code: printSync(program, {}).code, count: next - first };
+  return { code: printSync(program, {}).code, count: next };
 }
 
 function visit(node, count) {

@@ -61,7 +61,7 @@ function mutateOnce(
       );
     }
     case 8:
-      return bytes.subarray(0, at);
+      return bytes.subarray(0, random.pick([at, Math.max(0, bytes.length - 1 - random.below(4))]));
     case 9: {
       const piece = Uint8Array.from(bytes.subarray(at, at + length));
       const rest = replaced(bytes, at, length, []);

@@ -12,7 +12,7 @@ import { BodyValidator } from "../../../wire/validate.ts";
 import { Variant } from "../../../wire/variant.ts";
 import { fieldOf, putTogether } from "../message-parts.ts";
 import { mutateBytes } from "../mutate-bytes.ts";
-import type { Random } from "../random.ts";
+import { generatorOf, type Random } from "../random.ts";
 import { must, type Target } from "../target.ts";
 import { randomSignature, randomValue } from "../values.ts";
 import { typeCount } from "./signature-model.ts";
@@ -112,8 +112,10 @@ function run(strings: Strings, content: Content): void {
   must(isSingleCompleteType(signature) === (count === 1), `${signature} has ${count} types`);
   if (count < 0) return;
   const { isLittleEndian, before, body } = content;
+  // What lies around the body is no part of it, whatever it is.
+  const around = generatorOf(body).pick([0, 1, 0xff]);
   const memory = Memory.of(
-    Buffer.concat([Buffer.alloc(before, 0xff), body, Buffer.alloc(9, 0x01)]),
+    Buffer.concat([Buffer.alloc(before, around), body, Buffer.alloc(9, around)]),
   );
   const original = Buffer.from(memory.bytes);
   const verdict = validator.validate(memory, before, body.length, signature, isLittleEndian);

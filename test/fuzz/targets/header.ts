@@ -79,7 +79,12 @@ function fitted(bytes: Uint8Array, random: Random): Uint8Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const little = bytes[0] === 0x6c;
   const headerLength = (16 + view.getUint32(12, little) + 7) & ~7;
-  if (headerLength <= bytes.length) view.setUint32(4, bytes.length - headerLength, little);
+  if (headerLength > bytes.length) return bytes;
+  view.setUint32(4, bytes.length - headerLength, little);
+  // A length that lies only a little goes further than one that is out of all bounds.
+  if (random.below(6) === 0) {
+    view.setUint32(12, view.getUint32(12, little) + random.below(17) - 8, little);
+  }
   return bytes;
 }
 
@@ -90,8 +95,9 @@ function run(strings: Strings, input: Uint8Array): void {
   if (whole === null) return;
   const random = generatorOf(whole);
   const before = 8 * random.below(4);
+  const around = random.pick([0, 1, 0xff]);
   const memory = Memory.of(
-    Buffer.concat([Buffer.alloc(before, 0xff), whole, Buffer.alloc(random.below(9), 0xff)]),
+    Buffer.concat([Buffer.alloc(before, around), whole, Buffer.alloc(random.below(9), around)]),
   );
   const original = Buffer.from(memory.bytes);
   const header = new Header(memory);
