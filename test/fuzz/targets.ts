@@ -21,6 +21,10 @@ export const TARGETS: Readonly<Record<string, TargetEntry>> = {
   rule: { format: "text", make: async () => (await import("./targets/rule.ts")).ruleTarget() },
   index: { format: "text", make: async () => (await import("./targets/index.ts")).indexTarget() },
   bus: { format: "text", make: async () => (await import("./targets/bus.ts")).busTarget() },
+  "service-file": {
+    format: "text",
+    make: async () => (await import("./targets/service-file.ts")).serviceFileTarget(),
+  },
   descriptors: {
     format: "text",
     make: async () => (await import("./targets/descriptors.ts")).descriptorsTarget(),
