@@ -23,7 +23,7 @@ import { failureOf } from "./failure.ts";
 import { TARGETS } from "./targets.ts";
 
 /** Slices of time that each target gets, as long as nothing is found: 120 seconds on two processors. */
-const SLICES = [1, 4, 10, 15];
+const SLICES = [2, 8, 16];
 /** So long they search the copy without a defect: what they find there would prove nothing. */
 const BASE_SLICES = [2];
 const here = import.meta.dirname;

@@ -14,7 +14,7 @@ import { BusPeer, type Witness } from "./bus-peer.ts";
 import { BUS_WORDS, newBusLine } from "./bus-words.ts";
 import { WELL_KNOWN_NAMES } from "./rule-words.ts";
 
-const MAXIMUM_BYTES = 12_000;
+const MAXIMUM_BYTES = 5000;
 const PEERS = 6;
 /** As much as the table of strings keeps for nobody before it forgets; see wire/intern.ts. */
 const LOOSE_BYTES = 4 << 20;

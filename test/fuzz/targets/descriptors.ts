@@ -11,7 +11,7 @@ import type { Random } from "../random.ts";
 import { must, type Target } from "../target.ts";
 import { DescriptorPeer, type SentSignal } from "./descriptor-peer.ts";
 
-const MAXIMUM_BYTES = 6000;
+const MAXIMUM_BYTES = 1500;
 const PEERS = 4;
 /** The bus's own limit, and the kernel's. */
 const MOST_PER_MESSAGE = 16;
@@ -28,23 +28,34 @@ const WORDS = [
 /** `send PEER TO COUNT CLAIM BYTES CUT late`: a signal with COUNT descriptors that says it has CLAIM. */
 function newLine(random: Random): string {
   const peer = random.below(PEERS);
-  switch (random.below(12)) {
+  switch (random.below(14)) {
     case 0:
     case 1:
       return `join ${peer}${random.below(4) === 0 ? " plain" : ""}`;
     case 2:
       return `leave ${peer}`;
     case 3:
-      return `match ${peer}`;
     case 4:
-      return `${random.pick(["pause", "resume"])} ${peer}`;
+      return `match ${peer}`;
     case 5:
+      return `${random.pick(["pause", "resume"])} ${peer}`;
+    case 6:
       return `raw ${peer} ${random.pick([0, 1, 5])} ${random.pick(["6c0400010000", "42", "ff", "00"])}`;
     default: {
       const count = random.pick([0, 1, 2, 3, 16, random.below(20), 253]);
       const claim = random.below(5) > 0 ? count : random.pick([0, 1, 17, 4294967295]);
       const to = random.pick([random.below(PEERS), random.below(PEERS), "all", "driver", "nobody"]);
-      const bytes = random.pick([0, 0, 50, 3000, 70_000, 300_000]);
+      const bytes = random.pick([
+        0,
+        0,
+        0,
+        50,
+        50,
+        3000,
+        3000,
+        70_000,
+        random.pick([70_000, 300_000]),
+      ]);
       const cut = random.pick([0, 0, 1, 16, 40, 200, 65536]);
       const late = random.below(5) === 0 ? " late" : "";
       const together = random.below(3) === 0 ? "+" : "";

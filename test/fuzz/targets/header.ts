@@ -61,7 +61,7 @@ function mutate(input: Uint8Array, other: Uint8Array, random: Random): Uint8Arra
     parts = mutateParts(parts, others, random, newField);
   }
   const bytes = putTogether(parts);
-  if (random.below(3) > 0) return bytes.subarray(0, MAXIMUM_BYTES);
+  if (random.below(3) > 0) return lying(bytes.subarray(0, MAXIMUM_BYTES), random);
   return fitted(mutateBytes(bytes, other, random, WORDS, MAXIMUM_BYTES), random);
 }
 
@@ -81,10 +81,16 @@ function fitted(bytes: Uint8Array, random: Random): Uint8Array {
   const headerLength = (16 + view.getUint32(12, little) + 7) & ~7;
   if (headerLength > bytes.length) return bytes;
   view.setUint32(4, bytes.length - headerLength, little);
-  // A length that lies only a little goes further than one that is out of all bounds.
-  if (random.below(6) === 0) {
-    view.setUint32(12, view.getUint32(12, little) + random.below(17) - 8, little);
-  }
+  return lying(bytes, random);
+}
+
+/** Now and then with a length that lies, but only a little: what is out of all bounds is soon refused. */
+function lying(bytes: Uint8Array, random: Random): Uint8Array {
+  if (bytes.length < 16 || random.below(6) > 0) return bytes;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const little = bytes[0] === 0x6c;
+  const at = random.pick([4, 12]);
+  view.setUint32(at, view.getUint32(at, little) + random.below(17) - 8, little);
   return bytes;
 }
 
