@@ -142,7 +142,10 @@ export class Fuzzer {
 
   /** Which of these alone leaves something behind? */
   async #culprit(inputs: readonly Uint8Array[]): Promise<Uint8Array | null> {
-    for (const input of inputs) if ((await failureOf(this.#make, input)) !== null) return input;
+    for (const input of inputs) {
+      this.#options.journal?.note(input);
+      if ((await failureOf(this.#make, input)) !== null) return input;
+    }
     return null;
   }
 }

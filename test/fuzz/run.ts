@@ -40,7 +40,15 @@ const { values: options } = parseArgs({
 
 if (options.help) console.log(HELP);
 else if (options.replay !== undefined) process.exitCode = await replay(options.replay);
-else process.exitCode = await fuzz(namesOf(options.target), Number(options.seconds));
+else process.exitCode = await fuzz(namesOf(options.target), secondsOf(options.seconds));
+
+/** Ends the process if it is no time. */
+function secondsOf(text: string): number {
+  const seconds = Number(text);
+  if (seconds > 0) return seconds;
+  console.error(`--seconds is "${text}"; it has to be a number above 0, such as 60.`);
+  process.exit(2);
+}
 
 /** The targets asked for, or all. Ends the process if one is unknown. */
 function namesOf(list: string): string[] {

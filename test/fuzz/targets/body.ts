@@ -69,7 +69,7 @@ function mutate(input: Uint8Array, other: Uint8Array, random: Random): Uint8Arra
   const content = takeApart(input);
   const change = (bytes: Uint8Array, others: Uint8Array): Uint8Array =>
     mutateBytes(bytes, others, random, WORDS, MAXIMUM_BYTES);
-  switch (random.below(8)) {
+  switch (random.below(9)) {
     case 0:
       return made(random) ?? input;
     case 1:
@@ -80,9 +80,22 @@ function mutate(input: Uint8Array, other: Uint8Array, random: Random): Uint8Arra
     }
     case 3:
       return putInput({ ...content, body: takeApart(other).body });
+    case 4:
+      return putInput({ ...content, body: lying(content, random) });
     default:
       return putInput({ ...content, body: change(content.body, takeApart(other).body) });
   }
+}
+
+/** With one word that is a little more or less, as a length may be. */
+function lying({ body, isLittleEndian }: Content, random: Random): Uint8Array {
+  const bytes = Uint8Array.from(body);
+  const at = 4 * random.below(bytes.length >> 2);
+  if (at + 4 > bytes.length) return bytes;
+  const view = new DataView(bytes.buffer);
+  const change = random.pick([-8, -4, -2, -1, 1, 2, 4, 8]);
+  view.setUint32(at, view.getUint32(at, isLittleEndian) + change, isLittleEndian);
+  return bytes;
 }
 
 /** What the marshaller makes of a random signature and random values. */

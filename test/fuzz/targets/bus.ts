@@ -3,21 +3,19 @@
 import { type Bus, createBus } from "../../../bus/bus.ts";
 import { type DescribedMessage, EMPTY_MESSAGE, matches } from "../../../matchrules/match.ts";
 import { parseMatchRule } from "../../../matchrules/parse.ts";
-import { Memory } from "../../../wire/memory.ts";
 import { methodCall, signal } from "../../../wire/message.ts";
 import { isBusName, isInterfaceName, isMemberName } from "../../../wire/names.ts";
 import { isObjectPath } from "../../../wire/object-path.ts";
-import { MessageFlag } from "../../../wire/protocol.ts";
+import { LOCAL_INTERFACE, LOCAL_PATH, MessageFlag } from "../../../wire/protocol.ts";
 import { linesOf, mutateLines } from "../mutate-lines.ts";
 import { must, type Target } from "../target.ts";
 import { BusPeer, type Witness } from "./bus-peer.ts";
 import { BUS_WORDS, newBusLine } from "./bus-words.ts";
+import { heldStrings } from "./held-strings.ts";
 import { WELL_KNOWN_NAMES } from "./rule-words.ts";
 
 const MAXIMUM_BYTES = 5000;
 const PEERS = 6;
-/** As much as the table of strings keeps for nobody before it forgets; see wire/intern.ts. */
-const LOOSE_BYTES = 4 << 20;
 const LIMITS = {
   maxMatchRulesPerConnection: 12,
   maxRepliesPerConnection: 6,
@@ -26,7 +24,7 @@ const LIMITS = {
 
 export function busTarget(): Target {
   const bus = createBus({ limits: LIMITS });
-  const heldStrings = stringsOf(bus);
+  const base = heldStrings(bus.strings);
   return {
     maximumBytes: MAXIMUM_BYTES,
     work: { fixed: 400_000, perByte: 6000 },
@@ -34,18 +32,11 @@ export function busTarget(): Target {
       mutateLines(input, other, random, newBusLine, BUS_WORDS, MAXIMUM_BYTES),
     run: (input) => new Program(bus).run(linesOf(input)),
     settle: () => {
-      const left = stringsOf(bus) - heldStrings;
+      const left = heldStrings(bus.strings) - base;
       must(left === 0, `${left} strings more are held though nobody is there`);
     },
     close: () => bus.close(),
   };
-}
-
-/** Strings that somebody holds: the others go when there are too many of them. */
-function stringsOf({ strings }: Bus): number {
-  strings.intern(new Memory(new ArrayBuffer(LOOSE_BYTES + 16)), 0, LOOSE_BYTES);
-  strings.sweep();
-  return strings.size;
 }
 
 /** A line begins with a verb and a peer; with `+` in front, the next line is of the same turn. */
@@ -155,6 +146,8 @@ class Program {
 
   #signal(peer: BusPeer, [path = "", named = "", member = "", text = ""]: readonly string[]): void {
     if (!isObjectPath(path) || !isInterfaceName(named) || !isMemberName(member)) return;
+    // These are the library's own, and end the connection.
+    if (path === LOCAL_PATH || named === LOCAL_INTERFACE) return;
     const number = this.#signalCount++;
     const body = [text, number];
     const sent: DescribedMessage = {

@@ -10,11 +10,14 @@ import { parseMatchRule } from "../../../matchrules/parse.ts";
 import type { MatchRule } from "../../../matchrules/rule.ts";
 import { SubscriptionIndex } from "../../../matchrules/subscription-index.ts";
 import { Strings } from "../../../wire/intern.ts";
-import { Memory } from "../../../wire/memory.ts";
+import { isInterfaceName, isMemberName } from "../../../wire/names.ts";
+import { isObjectPath } from "../../../wire/object-path.ts";
+import { LOCAL_INTERFACE, LOCAL_PATH } from "../../../wire/protocol.ts";
 import { Asker } from "../../matchrules/asker.ts";
 import { linesOf, mutateLines } from "../mutate-lines.ts";
 import type { Random } from "../random.ts";
 import { must, type Target } from "../target.ts";
+import { heldStrings } from "./held-strings.ts";
 import {
   DRIVER,
   INTERFACES,
@@ -29,8 +32,6 @@ import {
 
 const MAXIMUM_BYTES = 16_000;
 const SUBSCRIBERS = 8;
-/** As much as the table of strings keeps for nobody before it forgets; see wire/intern.ts. */
-const LOOSE_BYTES = 4 << 20;
 
 /** A step per line: `add 3 RULE`, `remove 3 RULE`, `leave 3`, `own a.b :1.1`, `send KEY=VALUE …`. */
 function newLine(random: Random): string {
@@ -81,9 +82,8 @@ export function indexTarget(): Target {
       mutateLines(input, other, random, newLine, RULE_WORDS, MAXIMUM_BYTES),
     run: (input) => new Program(index, asker).run(linesOf(input)),
     settle: () => {
-      strings.intern(new Memory(new ArrayBuffer(LOOSE_BYTES + 16)), 0, LOOSE_BYTES);
-      strings.sweep();
-      must(strings.size === 0, `${strings.size} strings are held though there are no rules`);
+      const held = heldStrings(strings);
+      must(held === 0, `${held} strings are held though there are no rules`);
     },
   };
 }
@@ -198,9 +198,10 @@ function messageOf(line: string): DescribedMessage | null {
   const named = parts.get("interface") ?? "";
   const member = parts.get("member") ?? "";
   const destination = parts.get("destination") ?? null;
-  const isPath = /^\/$|^(\/[a-z]+)+$/.test(path);
-  if (![1, 2, 3, 4].includes(type) || !isPath || !/^[a-z]+(\.[A-Za-z]+)+$/.test(named)) return null;
-  if (!/^[MN]$/.test(member) || ![...UNIQUE_NAMES, DRIVER].includes(sender)) return null;
+  if (![1, 2, 3, 4].includes(type) || ![...UNIQUE_NAMES, DRIVER].includes(sender)) return null;
+  if (!isObjectPath(path) || !isInterfaceName(named) || !isMemberName(member)) return null;
+  // These are the library's own.
+  if (path === LOCAL_PATH || named === LOCAL_INTERFACE) return null;
   if (destination !== null && ![...UNIQUE_NAMES, ...WELL_KNOWN_NAMES].includes(destination))
     return null;
   const args = (parts.get("args") ?? "").split(";").filter(Boolean).slice(0, 70).map(argumentOf);
@@ -215,7 +216,6 @@ function messageOf(line: string): DescribedMessage | null {
 function argumentOf(text: string): DescribedArgument | null {
   const value = Buffer.from(text.slice(2), "latin1").toString("utf8");
   if (text.startsWith("s:")) return value.includes("\0") ? null : { kind: "string", value };
-  if (text.startsWith("o:"))
-    return /^\/$|^(\/[a-z]+)+$/.test(value) ? { kind: "path", value } : null;
+  if (text.startsWith("o:")) return isObjectPath(value) ? { kind: "path", value } : null;
   return { kind: "other" };
 }
