@@ -17,6 +17,8 @@ const USAGE =
   "node --import ./test/fuzz/loader.mjs test/fuzz/hostile.mjs [--seconds 60] [--seed N] [--attackers 12] [--only name,name]";
 /** A neighbour that hears nothing for so long is lost, not slow. */
 const LOST_MS = 30_000;
+/** An attack that takes longer is cut short. */
+const ATTACK_MS = 5000;
 /** What may stay of the memory that the attacks took: garbage not collected yet, spare buffers … */
 const MEMORY_SLACK_MIB = 256;
 /** … and what malloc keeps of the fullest queues: an attacker has one of max_outgoing_bytes at a time. */
@@ -277,15 +279,30 @@ async function main() {
     while (performance.now() < end && isAlive && failures.length === 0) {
       const name = own.pick(names);
       done[name] = (done[name] ?? 0) + 1;
+      const opened = [];
+      let isCut = false;
+      const open = async (...how) => {
+        const peer = await Peer.open(...how);
+        if (isCut) peer.socket.destroy();
+        else opened.push(peer);
+        return peer;
+      };
       const attack = attacks[name]({
         random: own,
-        Peer,
+        Peer: { open },
         path,
         addon,
         neighbours: state.names,
         string,
       });
-      await Promise.race([attack.catch(() => {}), sleep(5000, null, { ref: false })]);
+      const ending = attack.then(
+        () => true,
+        () => true,
+      );
+      if (await Promise.race([ending, sleep(ATTACK_MS, false, { ref: false })])) continue;
+      // A busy machine: an attacker attacks once at a time all the same.
+      isCut = true;
+      for (const peer of opened) peer.socket.destroy();
     }
   });
   await Promise.all(attackers);
