@@ -252,6 +252,19 @@ function usage(pid) {
   };
 }
 
+/** Once it has answered somebody and opened all that it opens, such as watches of directories. */
+async function settledUsage(pid) {
+  const first = await Peer.open();
+  first.socket.destroy();
+  await first.closed;
+  for (let before = usage(pid); ; ) {
+    await sleep(500);
+    const now = usage(pid);
+    if (now.fds === before.fds) return now;
+    before = now;
+  }
+}
+
 async function main() {
   const program = join(root, "dist/onehop-dbus-daemon.cjs");
   const args = [program, "--session", "--nofork", "--print-address", `--address=unix:path=${path}`];
@@ -268,7 +281,7 @@ async function main() {
     state.isOver = true;
   });
   await new Promise((done) => daemon.stdout.once("data", done));
-  const base = usage(daemon.pid);
+  const base = await settledUsage(daemon.pid);
   const watched = [0, 1, 2].map((index) => neighbours(index, state));
   await sleep(500);
   const end = performance.now() + Number(options.seconds) * 1000;
