@@ -196,7 +196,7 @@ export class BodyValidator {
     const shift = this.#shift;
     let at = start;
     while (((at - shift) & mask) !== 0) {
-      if (this.#bytes[at] !== 0) return this.#violation(BodyViolation.Padding, at);
+      if (this.#bytes[at] !== 0) return this.#paddingViolation(at);
       at++;
     }
     return at;
@@ -298,8 +298,17 @@ export class BodyValidator {
     return at === end ? at : this.#violation(BodyViolation.ArrayLength, lengthAt);
   }
 
+  /** A byte that should be padding and is not zero; or it is not even in the body. */
+  #paddingViolation(at: number): number {
+    return this.#violation(
+      at < this.#end ? BodyViolation.Padding : BodyViolation.NotEnoughData,
+      at,
+    );
+  }
+
+  /** What is wrong behind the end of the body is wrong at its end. */
   #violation(violation: BodyViolation, at: number): number {
-    this.offset = at;
+    this.offset = Math.min(at, this.#end);
     return violation;
   }
 }

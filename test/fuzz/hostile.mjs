@@ -10,12 +10,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { attacks } from "./attacks.mjs";
+import { generator } from "./random.ts";
 import { cut, fieldsOf, message, text } from "./raw-message.mjs";
 
 const USAGE =
-  "node test/fuzz/hostile.mjs [--seconds 60] [--seed N] [--attackers 12] [--only name,name]";
+  "node --import ./test/fuzz/loader.mjs test/fuzz/hostile.mjs [--seconds 60] [--seed N] [--attackers 12] [--only name,name]";
 /** A neighbour that hears nothing for so long is lost, not slow. */
 const LOST_MS = 30_000;
+/** An attack that takes longer is cut short. */
+const ATTACK_MS = 5000;
 /** What may stay of the memory that the attacks took: garbage not collected yet, spare buffers … */
 const MEMORY_SLACK_MIB = 256;
 /** … and what malloc keeps of the fullest queues: an attacker has one of max_outgoing_bytes at a time. */
@@ -42,22 +45,6 @@ const folder = mkdtempSync(join(tmpdir(), "onehop-hostile-"));
 const path = join(folder, "bus");
 const random = generator(Number(options.seed));
 console.log(`seed ${options.seed}, ${options.seconds} seconds`);
-
-/** Mulberry32: `random()` in [0, 1), `random.below(n)` an integer, `random.pick(list)`. */
-function generator(seed) {
-  let state = seed | 0;
-  const next = () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-  return Object.assign(next, {
-    below: (n) => Math.floor(next() * n),
-    pick: (list) => list[Math.floor(next() * list.length)],
-    generator: () => generator(Math.floor(next() * 2 ** 31)),
-  });
-}
 
 /** A client of the bus that does its handshake well; what it does afterwards is up to others. */
 class Peer {
@@ -265,6 +252,19 @@ function usage(pid) {
   };
 }
 
+/** Once it has answered somebody and opened all that it opens, such as watches of directories. */
+async function settledUsage(pid) {
+  const first = await Peer.open();
+  first.socket.destroy();
+  await first.closed;
+  for (let before = usage(pid); ; ) {
+    await sleep(500);
+    const now = usage(pid);
+    if (now.fds === before.fds) return now;
+    before = now;
+  }
+}
+
 async function main() {
   const program = join(root, "dist/onehop-dbus-daemon.cjs");
   const args = [program, "--session", "--nofork", "--print-address", `--address=unix:path=${path}`];
@@ -281,7 +281,7 @@ async function main() {
     state.isOver = true;
   });
   await new Promise((done) => daemon.stdout.once("data", done));
-  const base = usage(daemon.pid);
+  const base = await settledUsage(daemon.pid);
   const watched = [0, 1, 2].map((index) => neighbours(index, state));
   await sleep(500);
   const end = performance.now() + Number(options.seconds) * 1000;
@@ -292,15 +292,30 @@ async function main() {
     while (performance.now() < end && isAlive && failures.length === 0) {
       const name = own.pick(names);
       done[name] = (done[name] ?? 0) + 1;
+      const opened = [];
+      let isCut = false;
+      const open = async (...how) => {
+        const peer = await Peer.open(...how);
+        if (isCut) peer.socket.destroy();
+        else opened.push(peer);
+        return peer;
+      };
       const attack = attacks[name]({
         random: own,
-        Peer,
+        Peer: { open },
         path,
         addon,
         neighbours: state.names,
         string,
       });
-      await Promise.race([attack.catch(() => {}), sleep(5000, null, { ref: false })]);
+      const ending = attack.then(
+        () => true,
+        () => true,
+      );
+      if (await Promise.race([ending, sleep(ATTACK_MS, false, { ref: false })])) continue;
+      // A busy machine: an attacker attacks once at a time all the same.
+      isCut = true;
+      for (const peer of opened) peer.socket.destroy();
     }
   });
   await Promise.all(attackers);

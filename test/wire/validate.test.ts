@@ -72,6 +72,27 @@ test.each([
   }
 });
 
+test("what lies behind the body is no part of it, not even as padding", () => {
+  const behind = new Array<number>(16).fill(0xff);
+  for (const [signature, body] of [
+    ["yu", [1]],
+    ["yb", [1]],
+    ["ys", [1]],
+    ["yas", [1]],
+    ["yt", [1, 0, 0]],
+    ["y(y)", [1, 0]],
+    ["at", [0, 0, 0, 0]],
+    ["v", [1, 0x75, 0]],
+  ] as const) {
+    for (const rest of [behind, behind.map(() => 0)]) {
+      const memory = Memory.of(Uint8Array.from([...body, ...rest]));
+      const verdict = validator.validate(memory, 0, body.length, signature, true);
+      expect(verdict).toBe(BodyViolation.NotEnoughData);
+      expect(validator.offset).toBeLessThanOrEqual(body.length);
+    }
+  }
+});
+
 test("the padding before the first element is there even if the array is empty", () => {
   expect(validate("at", [0, 0, 0, 0, 0, 0, 0, 0])).toBe(0);
   expect(validate("at", [0, 0, 0, 0])).toBe(BodyViolation.NotEnoughData);
