@@ -15,6 +15,8 @@ const shared = {
 export default {
   // Only a hang takes as long: the tests wait for events, and these machines are shared.
   testTimeout: 60_000,
+  // Most tests wait for other processes: every processor has work.
+  maxWorkers: "100%",
   projects: [
     {
       ...shared,

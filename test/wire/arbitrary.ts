@@ -3,6 +3,7 @@
 import fc from "fast-check";
 import { parseSignature, type Type } from "../../wire/signature.ts";
 import { Variant } from "../../wire/variant.ts";
+import { unicodeText } from "../support/unicode-text.ts";
 
 const BASIC_CODES = ["y", "b", "n", "q", "i", "u", "x", "t", "d", "s", "o", "g", "h"] as const;
 
@@ -29,9 +30,7 @@ export function signature(): fc.Arbitrary<string> {
   return fc.array(completeType(3), { maxLength: 4 }).map((types) => types.join(""));
 }
 
-const wellFormed = fc
-  .string({ unit: "binary", maxLength: 12 })
-  .map((text) => text.replaceAll("\0", "0"));
+const wellFormed = unicodeText({ maxLength: 12 }).map((text) => text.replaceAll("\0", "0"));
 const longText = fc
   .tuple(wellFormed, fc.integer({ min: 500, max: 700 }))
   .map(([text, length]) => text + "x".repeat(length));

@@ -4,6 +4,7 @@ import { expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { Strings } from "../../wire/intern.ts";
 import { Memory } from "../../wire/memory.ts";
+import { unicodeText } from "../support/unicode-text.ts";
 
 /** The strings that the table must know, with how often each is held. */
 class Model {
@@ -75,7 +76,7 @@ function memoryOf(text: string, at: number): [Memory, number] {
 
 const text = fc.oneof(
   fc.string({ maxLength: 3 }),
-  fc.string({ unit: "binary", maxLength: 9 }),
+  unicodeText({ maxLength: 9 }),
   fc.string({ unit: fc.constantFrom("a", "b", "é", "\0"), maxLength: 9 }),
 );
 const operation = fc.tuple(
