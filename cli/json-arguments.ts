@@ -77,7 +77,7 @@ class JsonReading {
 
   #basic(type: Type, code: BasicTypeCode, value: unknown, where: string): unknown {
     const { expected, read } = BASIC_TYPES[code];
-    const basic = isReadable(code, value) ? read(String(value)) : null;
+    const basic = isReadable(code, value) ? read(wordOf(value)) : null;
     if (basic === null) throw misfit(type, value, where, expected);
     if (code !== "h") return basic;
     // What is read of an h is a number.
@@ -126,6 +126,11 @@ class JsonReading {
     }
     throw misfit(type, value, where, "the type and the value");
   }
+}
+
+/** A JSON value as a word of the command line. */
+function wordOf(value: unknown): string {
+  return Object.is(value, -0) ? "-0" : String(value);
 }
 
 /** Could this JSON value stand for a value of the type? */

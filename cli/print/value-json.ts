@@ -1,5 +1,6 @@
 /** Values as JSON, in busctl's shape: `{"type":"u","data":5}` for a variant, an object for a dictionary. */
 
+import { LosslessNumber } from "lossless-json";
 import { parseSignature, type Type } from "../../wire/signature.ts";
 import type { Variant } from "../../wire/variant.ts";
 import { elementsOf } from "./value.ts";
@@ -26,6 +27,7 @@ export function valueJson(type: Type, value: unknown): unknown {
       return type.children.map((field, index) => valueJson(field, fields[index]));
     }
     case "d":
+      if (Object.is(value, -0)) return new LosslessNumber("-0.0");
       return Number.isFinite(value) ? value : String(value);
     default:
       return value;

@@ -77,6 +77,11 @@ test("what is printed as JSON is arguments again", () => {
   );
 });
 
+test("a negative zero keeps its sign in JSON", () => {
+  expect(formatJson(bodyJson("d", [-0]), "short")).toBe('{"type":"d","data":[-0.0]}\n');
+  expect(parseJsonArguments("d", "[-0.0]").body).toEqual([-0]);
+});
+
 test("what fits is on one line, what does not is indented below its count", () => {
   const values = [
     "title",
