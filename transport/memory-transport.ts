@@ -35,6 +35,7 @@ export class MemoryTransport implements Outlet {
   #isReading = true;
   #isPeerReading = true;
   #isClosing = false;
+  #isHungUp = false;
   #isOver = false;
 
   constructor(
@@ -110,8 +111,9 @@ export class MemoryTransport implements Outlet {
     if (isReading) this.#scheduleOutput();
   }
 
-  /** The peer closed its end; what it wrote before is still routed. */
+  /** The peer closed its end and gets nothing more; what it wrote before is still routed. */
   hangUp(): void {
+    this.#isHungUp = true;
     queueMicrotask(() => {
       if (this.#isOver) return;
       this.#isOver = true;
@@ -142,7 +144,7 @@ export class MemoryTransport implements Outlet {
     this.#isOutputScheduled = true;
     queueMicrotask(() => {
       this.#isOutputScheduled = false;
-      while (this.#isPeerReading) {
+      while (this.#isPeerReading && !this.#isHungUp) {
         const chunk = this.#output.shift();
         if (chunk === undefined) break;
         this.#unsentBytes -= chunk.bytes.length;
@@ -178,6 +180,7 @@ export class MemoryEnd {
     this.#transport.setPeerReading(isReading);
   }
 
+  /** Ends the connection; `onBytes` is not called any more. */
   close(): void {
     this.#transport.hangUp();
   }

@@ -107,3 +107,16 @@ test("no two live connections share an index after others have left", async () =
     ]);
   }
 });
+
+test("who has closed its end gets nothing more, whatever was on its way", async () => {
+  const bus = createBus();
+  const clock = await MemoryPeer.join(bus);
+  const listener = await MemoryPeer.join(bus);
+  await listener.driver("AddMatch", "s", ["interface='org.example.Clock'"]);
+  await listener.drain();
+  clock.send(signal(tick));
+  listener.end.close();
+  await clock.driver("GetId");
+  expect(listener.received).toEqual([]);
+  expect(bus.connectionCount).toBe(1);
+});

@@ -59,6 +59,8 @@ export class BusPeer {
     this.driver("Hello", "", [], (reply) => {
       this.uniqueName = String(reply.body[0]);
       this.#witness.honestNames.add(this.uniqueName);
+      // Eavesdroppers overhear Hello, from the name that it has led to.
+      this.#witness.sent.add(`${this.uniqueName} ${reply.replySerial} ${MethodCall} Hello`);
     });
   }
 
@@ -85,7 +87,7 @@ export class BusPeer {
 
   send(message: Message): number {
     const serial = ++this.#serial;
-    // Its first message is sent without a name yet.
+    // Hello is sent without a name yet.
     const name = this.uniqueName;
     if (name !== "") this.#witness.sent.add(seal(name, serial, message));
     this.write(encodeMessage(message, serial, serial % 3 !== 0));
