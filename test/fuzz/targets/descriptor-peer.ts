@@ -29,6 +29,8 @@ export class DescriptorPeer {
   readonly passesDescriptors: boolean;
   uniqueName = "";
   isRogue = false;
+  /** Has it ever not read? Then the bus may have had to disconnect it (docs/decisions/0012). */
+  wasSlow = false;
   isReading = true;
   isGone = false;
   /** Tags of signals that have to come, and of those that may. */
@@ -135,7 +137,7 @@ export class DescriptorPeer {
       );
       if (byteLength === -11) break;
       if (byteLength <= 0) {
-        must(this.isRogue, `${this.uniqueName} was disconnected`);
+        must(this.isRogue || this.wasSlow, `${this.uniqueName} was disconnected`);
         this.#addon.closeDescriptor(this.#socket);
         this.isGone = true;
         break;

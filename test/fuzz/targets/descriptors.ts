@@ -145,8 +145,10 @@ class Program {
       this.#listeners.delete(peer);
       peer.leave();
       this.#everybody.splice(this.#everybody.indexOf(peer), 1);
-    } else if (verb === "pause" || verb === "resume") peer.isReading = verb === "resume";
-    else if (verb === "match" && !peer.isRogue) {
+    } else if (verb === "pause" || verb === "resume") {
+      peer.isReading = verb === "resume";
+      if (!peer.isReading) peer.wasSlow = true;
+    } else if (verb === "match" && !peer.isRogue) {
       peer.queue(call("AddMatch", "s", [RULE]), []);
       this.#listeners.add(peer);
     } else if (verb === "raw") {
