@@ -6,6 +6,9 @@ import type { Limits } from "./limits.ts";
 /** The most connections that a bus can have at all; limits are usually lower. */
 export const MAX_CONNECTIONS = 65536;
 
+/** Counted in the place of a user for those whom nobody vouches for. */
+const NOBODY = -1;
+
 export class Admission {
   readonly #limits: Limits;
   readonly #connectionsOfUser: Map<number, number> = new Map();
@@ -37,7 +40,7 @@ export class Admission {
     }
     const userId = userOf(credentials);
     if ((this.#connectionsOfUser.get(userId) ?? 0) >= maxConnectionsPerUser) {
-      return `user ${userId} has as many as one user may (max_connections_per_user=${maxConnectionsPerUser})`;
+      return this.#tooManyOf(userId);
     }
     return null;
   }
@@ -58,13 +61,23 @@ export class Admission {
     this.#connectionsOfUser.set(userId, (this.#connectionsOfUser.get(userId) ?? 0) + 1);
   }
 
+  /**
+   * Nobody vouched for a connection, and it turned out to be this user's. Returns why that one may not
+   * have it, or null; it is counted as that one's in any case, until it has left.
+   */
+  recognized(credentials: Credentials): string | null {
+    const userId = userOf(credentials);
+    if (userId === NOBODY) return null;
+    this.#forgetOne(NOBODY);
+    const before = this.#connectionsOfUser.get(userId) ?? 0;
+    this.#connectionsOfUser.set(userId, before + 1);
+    return before < this.#limits.maxConnectionsPerUser ? null : this.#tooManyOf(userId);
+  }
+
   /** The index is free again when nothing that is staged can refer to it. */
   left(credentials: Credentials, index: number): void {
     this.#count--;
-    const userId = userOf(credentials);
-    const left = (this.#connectionsOfUser.get(userId) ?? 1) - 1;
-    if (left > 0) this.#connectionsOfUser.set(userId, left);
-    else this.#connectionsOfUser.delete(userId);
+    this.#forgetOne(userOf(credentials));
     this.#retired.push(index);
   }
 
@@ -74,9 +87,20 @@ export class Admission {
     this.#retiredBefore = this.#retired;
     this.#retired = [];
   }
+
+  #forgetOne(userId: number): void {
+    const left = (this.#connectionsOfUser.get(userId) ?? 1) - 1;
+    if (left > 0) this.#connectionsOfUser.set(userId, left);
+    else this.#connectionsOfUser.delete(userId);
+  }
+
+  #tooManyOf(userId: number): string {
+    const { maxConnectionsPerUser } = this.#limits;
+    return `user ${userId} has as many as one user may (max_connections_per_user=${maxConnectionsPerUser})`;
+  }
 }
 
 /** All whom nobody vouches for are one user. */
 function userOf({ userId }: Credentials): number {
-  return userId ?? -1;
+  return userId ?? NOBODY;
 }

@@ -12,10 +12,13 @@ import {
   Connection,
   type ConnectionOptions,
   type ConnectionOwner,
+  type FindCookie,
   type NativeLink,
 } from "../transport/connection.ts";
 import type { Credentials } from "../transport/credentials.ts";
 import { newGuid } from "../transport/guid.ts";
+import { Keyring } from "../transport/keyring.ts";
+import { inOrder } from "../transport/mechanism.ts";
 import {
   type MemoryEnd,
   type MemorySnapshot,
@@ -71,6 +74,7 @@ export class Bus {
   readonly #owner: ConnectionOwner;
   readonly #connectionOptions: ConnectionOptions;
   readonly #mayConnect: (userId: number, groups: () => readonly number[] | null) => boolean;
+  readonly #allowsAnonymous: () => boolean;
   readonly #admission: Admission;
   readonly #handshakes: Handshakes;
   readonly #environment: ActivationEnvironment;
@@ -86,6 +90,7 @@ export class Bus {
     this.log = options.log ?? silent;
     const ownUserId = process.geteuid?.();
     this.#mayConnect = options.mayConnect ?? ((userId) => userId === ownUserId || userId === 0);
+    this.#allowsAnonymous = options.allowsAnonymous ?? (() => false);
     this.directory = new Directory(this.strings);
     this.subscriptions = new SubscriptionIndex(this.strings);
     this.names = new NameRegistry(record?.uniqueNameCount ?? 0);
@@ -142,7 +147,9 @@ export class Bus {
     this.#owner = this.#connectionOwner();
     this.#connectionOptions = {
       guid: this.guid,
-      mechanisms: options.authentication ?? ["EXTERNAL"],
+      mechanisms: inOrder(options.authentication ?? ["EXTERNAL"]),
+      allowsAnonymous: this.#allowsAnonymous,
+      findCookie: this.#cookieFinder(options),
       maxMessageBytes: this.limits.maxMessageSize,
     };
     this.#handshakes = new Handshakes(this.limits.authTimeoutMs, (connection) =>
@@ -316,10 +323,8 @@ export class Bus {
   #connectionOwner(): ConnectionOwner {
     return {
       authenticated: (connection) => {
-        const { userId } = connection.credentials;
-        const groups = (): readonly number[] | null => groupsOf(connection);
-        if (userId !== null && this.#mayConnect(userId, groups)) return;
-        connection.close(`user ${userId ?? "unknown"} may not connect to this bus`);
+        const refusal = this.#refusalOf(connection);
+        if (refusal !== null) connection.close(refusal);
       },
       message: (connection, memory, offset, byteLength) => {
         const sender = this.directory.at(connection.index);
@@ -331,6 +336,30 @@ export class Bus {
         this.#admission.turnEnded();
       },
     };
+  }
+
+  /** Why somebody who has authenticated may not use the bus, or null. */
+  #refusalOf(connection: Connection): string | null {
+    const { userId } = connection.credentials;
+    if (connection.accepted.userId === null) {
+      const excess = this.#admission.recognized(connection.credentials);
+      if (excess !== null) return excess;
+    }
+    if (userId === null) {
+      return this.#allowsAnonymous() ? null : "nobody may connect to this bus without being known";
+    }
+    const isWelcome = this.#mayConnect(userId, () => groupsOf(connection));
+    return isWelcome ? null : `user ${userId} may not connect to this bus`;
+  }
+
+  #cookieFinder(options: BusOptions): FindCookie {
+    const log = (text: string): void => this.log({ level: "warning", text, fields: {} });
+    const keyring = options.keyring ?? new Keyring({ log });
+    return (request, found) =>
+      keyring.find(request, (cookie) => {
+        found(cookie);
+        this.#endTurn();
+      });
   }
 
   #meaning(): Meaning {
@@ -523,8 +552,13 @@ export class Bus {
     this.#failCallersOf(endpoint);
     this.router.forget(endpoint);
     this.directory.leave(endpoint);
-    this.#admission.left(connection.credentials, endpoint.index);
+    this.#admission.left(payerOf(connection), endpoint.index);
   }
+}
+
+/** A connection is the user's whom the kernel knows, whoever it authenticates as; else the latter's. */
+function payerOf({ accepted, credentials }: Connection): Credentials {
+  return accepted.userId === null ? credentials : accepted;
 }
 
 function groupsOf(connection: Connection): readonly number[] | null {

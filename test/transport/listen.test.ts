@@ -29,7 +29,7 @@ async function open(address: string, options: ListenOptions): Promise<Listener> 
   const listeners = await openListeners(address, options);
   expect(listeners).toHaveLength(1);
   const listener = listeners[0] as Listener; // there is one
-  listener.server?.on("connection", (socket) => socket.destroy());
+  listener.servers[0]?.on("connection", (socket) => socket.destroy());
   return listener;
 }
 

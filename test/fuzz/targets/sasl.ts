@@ -1,5 +1,6 @@
 /** Target: the server's side of the handshake, against a plain reading of the specification's states. */
 
+import type { Mechanism } from "../../../transport/mechanism.ts";
 import { ServerAuthentication } from "../../../transport/server-authentication.ts";
 import { Memory } from "../../../wire/memory.ts";
 import { mutateBytes } from "../mutate-bytes.ts";
@@ -44,7 +45,12 @@ function run(input: Uint8Array): void {
   const random = generatorOf(input);
   const options = {
     guid: GUID,
-    mechanisms: random.pick([["EXTERNAL"], ["EXTERNAL"], ["EXTERNAL", "ANONYMOUS"], []]),
+    mechanisms: random.pick<readonly Mechanism[]>([
+      ["EXTERNAL"],
+      ["EXTERNAL"],
+      ["EXTERNAL", "ANONYMOUS"],
+      [],
+    ]),
     peerUserId: random.pick([PEER_USER, PEER_USER, PEER_USER, 4711, null]),
     allowsDescriptors: random.below(3) > 0,
     maxLineBytes: random.pick([16384, 16384, 64]),
