@@ -22,8 +22,8 @@ export interface ConnectOptions extends ClientOptions {
   /** Aborting it gives up connecting; later it means nothing. */
   readonly signal?: AbortSignal;
   /**
-   * The mechanisms to authenticate with, by preference; those that a bus does not accept are left out, and
-   * EXTERNAL is where nobody can tell who we are. Default: EXTERNAL, DBUS_COOKIE_SHA1, ANONYMOUS.
+   * The mechanisms to authenticate with, in this order; EXTERNAL goes first where it can. Default: EXTERNAL,
+   * DBUS_COOKIE_SHA1, ANONYMOUS.
    */
   readonly authentication?: readonly Mechanism[];
   /** Default "optional": without the addon there are no descriptors, abstract sockets and unixexec. */
@@ -89,13 +89,14 @@ async function attempt(
   options: ConnectOptions,
 ): Promise<Client | string> {
   const allowed = options.authentication ?? MECHANISMS;
-  const others = allowed.filter((mechanism) => mechanism !== "EXTERNAL");
-  // Over a network the kernel tells the bus nothing: there EXTERNAL would be rejected.
+  // Over a network EXTERNAL is rejected, as a rule: nothing can be said in advance.
   if (isNetwork(address) || !allowed.includes("EXTERNAL")) {
-    return (await open(address, wires, options, others)).result;
+    return (await open(address, wires, options, allowed)).result;
   }
   const first = await open(address, wires, options, null);
-  const left = others.filter((mechanism) => first.offer.includes(mechanism));
+  const left = allowed.filter(
+    (mechanism) => mechanism !== "EXTERNAL" && first.offer.includes(mechanism),
+  );
   if (left.length === 0) return first.result;
   const second = await open(address, wires, options, left);
   return typeof second.result === "string" ? `${first.result}; ${second.result}` : second.result;

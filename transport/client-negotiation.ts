@@ -1,6 +1,6 @@
 /**
  * The client's side of the authentication protocol, step by step: for mechanisms other than EXTERNAL,
- * whose answers have to be awaited. Bytes in, bytes out, no I/O.
+ * whose answers have to be awaited, and for servers that may reject it. Bytes in, bytes out, no I/O.
  *
  *     answer ──DATA──▶ cookie ──▶ answer ──OK──▶ agreement ──▶ done        REJECTED: the next mechanism
  *

@@ -12,7 +12,7 @@ import { homedir, userInfo } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { randomBytes, randomWord } from "../wire/random.ts";
-import type { Cookie, CookieRequest, FindCookie } from "./authentication/cookie.ts";
+import { type Cookie, type CookieRequest, type FindCookie, isContext } from "./authentication/cookie.ts";
 import { userIdOf } from "./authentication/external.ts";
 import {
   formatKeyring,
@@ -52,13 +52,17 @@ export class Keyring {
   #lastTrouble = "";
 
   constructor(options: KeyringOptions = {}) {
-    this.#home = options.home ?? homedir;
+    this.#home = options.home ?? ((): string => process.env["HOME"] ?? homedir());
     this.#now = options.now ?? (() => Math.floor(Date.now() / 1000));
     this.#log = options.log ?? (() => {});
     this.#wait = options.wait ?? ((ms) => delay(ms, undefined, { ref: false }));
   }
 
   readonly find: FindCookie = (request, found) => {
+    if (!isContext(request.context)) {
+      queueMicrotask(() => found("that is no name of a keyring"));
+      return;
+    }
     if (request.user !== null && !isOurs(request.user)) {
       queueMicrotask(() => found("only the user that runs the bus has cookies here"));
       return;

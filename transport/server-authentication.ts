@@ -21,65 +21,26 @@ import { isUtf8 } from "node:buffer";
 import type { Memory } from "../wire/memory.ts";
 import {
   type Cookie,
+  CookieExchange,
   type CookieRequest,
-  isSameProof,
-  newChallenge,
-  parseAnswer,
   SERVER_CONTEXT,
 } from "./authentication/cookie.ts";
 import { decodeHex, encodeHex, userIdOf } from "./authentication/external.ts";
 import type { Handshake } from "./authentication/handshake.ts";
 import { commandOf, isPlainAscii, LineReader, quoted } from "./authentication/line.ts";
+import type {
+  ServerAuthenticationOptions,
+  ServerAuthenticationRecord,
+  ServerAuthenticationState,
+} from "./authentication/server-terms.ts";
 import type { Mechanism } from "./mechanism.ts";
+
+export type { ServerAuthenticationOptions } from "./authentication/server-terms.ts";
 
 /** What dbus-daemon buffers of a line, or of answers, before it gives up on a peer. */
 const MAX_LINE_BYTES = 16384;
 /** How often dbus-daemon says REJECTED: with the sixth it disconnects. */
 const MAX_REJECTIONS = 6;
-
-/** Where a handshake stands: what it waits for, or how it ended. */
-export type ServerAuthenticationState =
-  | "credentials"
-  | "auth"
-  | "data"
-  | "cookie"
-  | "proof"
-  | "begin"
-  | "done"
-  | "failed";
-
-export interface ServerAuthenticationOptions {
-  /** 32 hexadecimal digits, sent with OK. */
-  readonly guid: string;
-  /** Those that are accepted, as REJECTED lists them. */
-  readonly mechanisms: readonly Mechanism[];
-  /** The peer's user as the kernel tells it, or null if nobody vouches for the peer. */
-  readonly peerUserId: number | null;
-  /**
-   * May a peer be let in of whom nothing is known? Then EXTERNAL without an identity is as good as
-   * ANONYMOUS where both are accepted: sd-bus knows no other way over TCP. Default: false.
-   */
-  readonly allowsAnonymous?: boolean;
-  /** May NEGOTIATE_UNIX_FD be agreed to? */
-  readonly allowsDescriptors: boolean;
-  /** The longest line with its CR LF, and the most bytes of replies that may wait; 16384. */
-  readonly maxLineBytes?: number;
-  /** The handshake fails when it has said REJECTED this often; 6. */
-  readonly maxRejections?: number;
-}
-
-/** Everything a handshake is, as plain data that survives JSON. */
-export interface ServerAuthenticationRecord extends Required<ServerAuthenticationOptions> {
-  readonly state: ServerAuthenticationState;
-  readonly rejections: number;
-  readonly mechanism: Mechanism | null;
-  readonly userId: number | null;
-  readonly descriptorsNegotiated: boolean;
-  readonly failure: string;
-  /** The beginning of a line, a character for each byte. */
-  readonly partialLine: string;
-  readonly reply: string;
-}
 
 export class ServerAuthentication implements Handshake {
   readonly #options: Required<ServerAuthenticationOptions>;
@@ -90,9 +51,8 @@ export class ServerAuthentication implements Handshake {
   #userId: number | null = null;
   /** In state "cookie". */
   #cookieRequest: CookieRequest | null = null;
-  /** In state "proof", with the challenge that was sent. */
-  #cookie: Cookie | null = null;
-  #challenge = "";
+  /** In state "proof". */
+  #exchange: CookieExchange | null = null;
   #descriptorsNegotiated = false;
   #failure = "";
   #reply = "";
@@ -204,10 +164,8 @@ export class ServerAuthentication implements Handshake {
       this.#reject(`it cannot be challenged: ${found}`);
       return;
     }
-    this.#cookie = found;
-    this.#challenge = newChallenge();
-    const text = `${SERVER_CONTEXT} ${found.id} ${this.#challenge}`;
-    this.#reply += `DATA ${encodeHex(text)}\r\n`;
+    this.#exchange = new CookieExchange(found);
+    this.#reply += `DATA ${encodeHex(this.#exchange.challengeText)}\r\n`;
     this.#state = "proof";
   }
 
@@ -389,15 +347,9 @@ export class ServerAuthentication implements Handshake {
       this.#error("Invalid hex encoding");
       return;
     }
-    const cookie = this.#cookie;
-    const answer = parseAnswer(text);
-    if (cookie === null || answer === null) {
-      this.#reject("its answer to the challenge is no proof");
-    } else if (isSameProof(answer.proof, cookie.proofOf(this.#challenge, answer.challenge))) {
-      this.#accept("DBUS_COOKIE_SHA1", cookie.userId);
-    } else {
-      this.#reject("it does not know the cookie");
-    }
+    const userId = this.#exchange?.userOf(text) ?? null;
+    if (userId === null) this.#reject("it does not know the cookie");
+    else this.#accept("DBUS_COOKIE_SHA1", userId);
   }
 
   /** The response is what the client wants to have in a log: any text. */
@@ -413,16 +365,11 @@ export class ServerAuthentication implements Handshake {
   }
 
   #accept(mechanism: Mechanism, userId: number | null): void {
-    this.#forgetCookie();
+    this.#exchange = null;
     this.#mechanism = mechanism;
     this.#userId = userId;
     this.#reply += `OK ${this.#options.guid}\r\n`;
     this.#state = "begin";
-  }
-
-  #forgetCookie(): void {
-    this.#cookie = null;
-    this.#challenge = "";
   }
 
   #negotiateDescriptors(): void {
@@ -440,7 +387,7 @@ export class ServerAuthentication implements Handshake {
 
   #reject(reason: string): void {
     this.#reply += `${["REJECTED", ...this.#options.mechanisms].join(" ")}\r\n`;
-    this.#forgetCookie();
+    this.#exchange = null;
     this.#mechanism = null;
     this.#userId = null;
     this.#state = "auth";

@@ -84,3 +84,26 @@ export function isSameProof(given: string, expected: string): boolean {
   }
   return difference === 0;
 }
+
+/** The server's half of one exchange: a challenge, and whom an answer to it makes sure of. */
+export class CookieExchange {
+  readonly #cookie: Cookie;
+  readonly #challenge: string = newChallenge();
+
+  constructor(cookie: Cookie) {
+    this.#cookie = cookie;
+  }
+
+  /** "context id challenge" */
+  get challengeText(): string {
+    return `${SERVER_CONTEXT} ${this.#cookie.id} ${this.#challenge}`;
+  }
+
+  /** The user whom this answer proves, or null if it proves nothing. */
+  userOf(answerText: string): number | null {
+    const answer = parseAnswer(answerText);
+    if (answer === null) return null;
+    const expected = this.#cookie.proofOf(this.#challenge, answer.challenge);
+    return isSameProof(answer.proof, expected) ? this.#cookie.userId : null;
+  }
+}

@@ -14,6 +14,7 @@ import { randomName } from "../listening/socket-name.ts";
 
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
 const OTHERS = 0o077;
+const OTHERS_READ_OR_WRITE = 0o066;
 const OURS_ALONE = 0o700;
 const FILE_MODE = 0o600;
 
@@ -26,16 +27,19 @@ export class PrivateFileError extends Error {
 export class PrivateDirectory {
   readonly path: string;
   readonly #handle: FileHandle;
+  /** Can others look up names in it, though not list them? Then each file has to be closed to them. */
+  readonly #isPassable: boolean;
 
-  private constructor(path: string, handle: FileHandle) {
+  private constructor(path: string, handle: FileHandle, isPassable: boolean) {
     this.path = path;
     this.#handle = handle;
+    this.#isPassable = isPassable;
   }
 
   /**
    * Opens the directory, which is made first if `create` says so.
    *
-   * @throws PrivateFileError if it is not there, not a directory, not ours, or open to others
+   * @throws PrivateFileError if it is not there, not a directory, not ours, or others can list or change it
    */
   static async open(path: string, create: boolean): Promise<PrivateDirectory> {
     if (create) await makeDirectory(path);
@@ -45,15 +49,12 @@ export class PrivateDirectory {
       if (uid !== process.geteuid?.()) {
         throw new PrivateFileError(`${path} belongs to user ${uid}, not to us`);
       }
-      if ((mode & OTHERS) !== 0) {
-        const octal = (mode & 0o777).toString(8);
-        throw new PrivateFileError(`${path} is open to others (mode ${octal}): chmod 700 it`);
-      }
+      if ((mode & OTHERS_READ_OR_WRITE) !== 0) throw openToOthers(path, mode);
+      return new PrivateDirectory(path, handle, (mode & OTHERS) !== 0);
     } catch (error) {
       await handle.close();
       throw error;
     }
-    return new PrivateDirectory(path, handle);
   }
 
   async close(): Promise<void> {
@@ -76,6 +77,9 @@ export class PrivateDirectory {
         new PrivateFileError(`${this.path}/${name} ${why}`);
       if (!status.isFile()) throw refuse("is no regular file");
       if (status.uid !== process.geteuid?.()) throw refuse(`belongs to user ${status.uid}`);
+      if (this.#isPassable && (status.mode & OTHERS) !== 0) {
+        throw openToOthers(`${this.path}/${name}`, status.mode);
+      }
       if (status.size > maxBytes) throw refuse(`has more than ${maxBytes} bytes`);
       const bytes = Buffer.alloc(maxBytes);
       const { bytesRead } = await handle.read(bytes, 0, maxBytes, 0);
@@ -136,6 +140,11 @@ export class PrivateDirectory {
   #place(name: string): string {
     return `/proc/self/fd/${this.#handle.fd}/${name}`;
   }
+}
+
+function openToOthers(path: string, mode: number): PrivateFileError {
+  const octal = (mode & 0o777).toString(8);
+  return new PrivateFileError(`${path} is open to others (mode ${octal})`);
 }
 
 async function makeDirectory(path: string): Promise<void> {
