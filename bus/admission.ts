@@ -1,5 +1,6 @@
 /** Who is connected: how many in all and of each user, and which index each connection has. */
 
+import type { Connection } from "../transport/connection.ts";
 import type { Credentials } from "../transport/credentials.ts";
 import type { Limits } from "./limits.ts";
 
@@ -62,12 +63,12 @@ export class Admission {
   }
 
   /**
-   * Nobody vouched for a connection, and it turned out to be this user's. Returns why that one may not
-   * have it, or null; it is counted as that one's in any case, until it has left.
+   * A connection has authenticated. Where nobody vouched for it, and it has proved to be a user's, returns
+   * why that one may not have it, or null; it is counted as that one's in any case, until it has left.
    */
-  recognized(credentials: Credentials): string | null {
-    const userId = userOf(credentials);
-    if (userId === NOBODY) return null;
+  recognized(connection: Connection): string | null {
+    const userId = payerOf(connection);
+    if (userId === userOf(connection.accepted)) return null;
     this.#forgetOne(NOBODY);
     const before = this.#connectionsOfUser.get(userId) ?? 0;
     this.#connectionsOfUser.set(userId, before + 1);
@@ -75,9 +76,9 @@ export class Admission {
   }
 
   /** The index is free again when nothing that is staged can refer to it. */
-  left(credentials: Credentials, index: number): void {
+  left(connection: Connection, index: number): void {
     this.#count--;
-    this.#forgetOne(userOf(credentials));
+    this.#forgetOne(payerOf(connection));
     this.#retired.push(index);
   }
 
@@ -98,6 +99,11 @@ export class Admission {
     const { maxConnectionsPerUser } = this.#limits;
     return `user ${userId} has as many as one user may (max_connections_per_user=${maxConnectionsPerUser})`;
   }
+}
+
+/** A connection is the user's whom the kernel knows, whoever it authenticates as; else the latter's. */
+function payerOf({ accepted, credentials }: Connection): number {
+  return userOf(accepted.userId === null ? credentials : accepted);
 }
 
 /** All whom nobody vouches for are one user. */

@@ -341,10 +341,8 @@ export class Bus {
   /** Why somebody who has authenticated may not use the bus, or null. */
   #refusalOf(connection: Connection): string | null {
     const { userId } = connection.credentials;
-    if (connection.accepted.userId === null) {
-      const excess = this.#admission.recognized(connection.credentials);
-      if (excess !== null) return excess;
-    }
+    const excess = this.#admission.recognized(connection);
+    if (excess !== null) return excess;
     if (userId === null) {
       return this.#allowsAnonymous() ? null : "nobody may connect to this bus without being known";
     }
@@ -552,13 +550,8 @@ export class Bus {
     this.#failCallersOf(endpoint);
     this.router.forget(endpoint);
     this.directory.leave(endpoint);
-    this.#admission.left(payerOf(connection), endpoint.index);
+    this.#admission.left(connection, endpoint.index);
   }
-}
-
-/** A connection is the user's whom the kernel knows, whoever it authenticates as; else the latter's. */
-function payerOf({ accepted, credentials }: Connection): Credentials {
-  return accepted.userId === null ? credentials : accepted;
 }
 
 function groupsOf(connection: Connection): readonly number[] | null {
