@@ -148,7 +148,6 @@ export class Bus {
     this.#connectionOptions = {
       guid: this.guid,
       mechanisms: inOrder(options.authentication ?? ["EXTERNAL"]),
-      allowsAnonymous: this.#allowsAnonymous,
       findCookie: this.#cookieFinder(options),
       maxMessageBytes: this.limits.maxMessageSize,
     };

@@ -36,8 +36,8 @@ export interface BusOptions {
   /** SASL mechanisms that are accepted. Default: EXTERNAL alone. */
   readonly authentication?: readonly Mechanism[];
   /**
-   * May those connect of whom nothing is known: after ANONYMOUS, or over TCP? Asked for each of them;
-   * `mayConnect` is not. Default: no.
+   * May those connect who authenticated as ANONYMOUS? Asked for each of them; `mayConnect` is not.
+   * Default: no.
    */
   readonly allowsAnonymous?: () => boolean;
   /** Where DBUS_COOKIE_SHA1 has its secrets. Default: the keyrings in the home of our user. */

@@ -62,8 +62,6 @@ export interface NativeLink {
 export interface ConnectionOptions {
   readonly guid: string;
   readonly mechanisms: readonly Mechanism[];
-  /** May a peer be let in of whom nothing is known? Default: no. */
-  readonly allowsAnonymous?: () => boolean;
   /** Looks cookies up, and after it has told one sends what is staged. Default: there are none. */
   readonly findCookie?: FindCookie;
   readonly maxMessageBytes: number;
@@ -141,7 +139,6 @@ export class Connection {
             guid: options.guid,
             mechanisms: options.mechanisms,
             peerUserId: credentials.userId,
-            allowsAnonymous: credentials.userId === null && options.allowsAnonymous?.() === true,
             allowsDescriptors: link !== null,
           });
   }

@@ -12,7 +12,12 @@ import { homedir, userInfo } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { randomBytes, randomWord } from "../wire/random.ts";
-import { type Cookie, type CookieRequest, type FindCookie, isContext } from "./authentication/cookie.ts";
+import {
+  type Cookie,
+  type CookieRequest,
+  type FindCookie,
+  isContext,
+} from "./authentication/cookie.ts";
 import { userIdOf } from "./authentication/external.ts";
 import {
   formatKeyring,

@@ -62,7 +62,6 @@ export class ServerAuthentication implements Handshake {
       guid: options.guid,
       mechanisms: options.mechanisms,
       peerUserId: options.peerUserId,
-      allowsAnonymous: options.allowsAnonymous ?? false,
       allowsDescriptors: options.allowsDescriptors,
       maxLineBytes: options.maxLineBytes ?? MAX_LINE_BYTES,
       maxRejections: options.maxRejections ?? MAX_REJECTIONS,
@@ -312,7 +311,7 @@ export class ServerAuthentication implements Handshake {
     const identity = decodeHex(response);
     if (identity === null) {
       this.#error("Invalid hex encoding");
-    } else if (peerUserId === null && (identity !== "" || !this.#mayBeAnonymous())) {
+    } else if (peerUserId === null) {
       this.#reject("the kernel does not say who the peer is");
     } else if (identity === "" && this.#state === "auth") {
       this.#reply += "DATA\r\n";
@@ -320,12 +319,8 @@ export class ServerAuthentication implements Handshake {
     } else if (identity !== "" && userIdOf(identity) !== peerUserId) {
       this.#reject(`user ${peerUserId} wants to be ${quoted(identity)}`);
     } else {
-      this.#accept(peerUserId === null ? "ANONYMOUS" : "EXTERNAL", peerUserId);
+      this.#accept("EXTERNAL", peerUserId);
     }
-  }
-
-  #mayBeAnonymous(): boolean {
-    return this.#options.allowsAnonymous && this.#options.mechanisms.includes("ANONYMOUS");
   }
 
   /** Who wants to prove to be the user that runs the bus. */

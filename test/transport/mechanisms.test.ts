@@ -7,7 +7,7 @@ import type { Cookie } from "../../transport/authentication/cookie.ts";
 import { decodeHex, encodeHex } from "../../transport/authentication/external.ts";
 import type { Handshake } from "../../transport/authentication/handshake.ts";
 import { ClientNegotiation } from "../../transport/client-negotiation.ts";
-import { MECHANISMS, type Mechanism } from "../../transport/mechanism.ts";
+import { MECHANISMS } from "../../transport/mechanism.ts";
 import {
   ServerAuthentication,
   type ServerAuthenticationOptions,
@@ -171,25 +171,6 @@ describe("ANONYMOUS", () => {
     const text = "\0AUTH ANONYMOUS\r\nCANCEL\r\nAUTH EXTERNAL 31303030\r\nBEGIN\r\n";
     play(server, text);
     expect(server).toMatchObject({ isDone: true, mechanism: "EXTERNAL", userId: 1000 });
-  });
-
-  test.each<[mechanisms: Mechanism[], allowsAnonymous: boolean, answers: string]>([
-    [["EXTERNAL", "ANONYMOUS"], true, `DATA\r\nOK ${GUID}\r\n`],
-    [["EXTERNAL"], true, "REJECTED EXTERNAL\r\n"],
-    [["EXTERNAL", "ANONYMOUS"], false, "REJECTED EXTERNAL ANONYMOUS\r\n"],
-  ])("EXTERNAL without any identity is the same with %j and %s", (mechanisms, allows, answers) => {
-    const server = new ServerAuthentication({ ...OPTIONS, mechanisms, allowsAnonymous: allows });
-    const reply = play(server, "\0AUTH EXTERNAL\r\nDATA\r\n");
-    expect(reply.startsWith(answers)).toBe(true);
-    expect(server.mechanism).toBe(answers.includes("OK") ? "ANONYMOUS" : null);
-    expect(server.userId).toBeNull();
-  });
-
-  test.each(["30", "6e6f", "ff"])("EXTERNAL with identity %s is not", (identity) => {
-    const server = new ServerAuthentication({ ...OPTIONS, allowsAnonymous: true });
-    expect(
-      play(server, `\0AUTH EXTERNAL ${identity}\r\nAUTH EXTERNAL\r\nDATA ${identity}\r\n`),
-    ).toBe(`${ALL}DATA\r\n${ALL}`);
   });
 });
 

@@ -20,11 +20,6 @@ export interface ServerAuthenticationOptions {
   readonly mechanisms: readonly Mechanism[];
   /** The peer's user as the kernel tells it, or null if nobody vouches for the peer. */
   readonly peerUserId: number | null;
-  /**
-   * May a peer be let in of whom nothing is known? Then EXTERNAL without an identity is as good as
-   * ANONYMOUS where both are accepted: sd-bus knows no other way over TCP. Default: false.
-   */
-  readonly allowsAnonymous?: boolean;
   /** May NEGOTIATE_UNIX_FD be agreed to? */
   readonly allowsDescriptors: boolean;
   /** The longest line with its CR LF, and the most bytes of replies that may wait; 16384. */

@@ -11,7 +11,6 @@ export function proofOf(challenge: string): string {
 export interface HandshakeTerms {
   readonly mechanisms: readonly string[];
   readonly peerUserId: number | null;
-  readonly allowsAnonymous: boolean;
   /** Is there a cookie to challenge with? */
   readonly hasCookie: boolean;
   readonly allowsDescriptors: boolean;
@@ -127,14 +126,12 @@ const HEX = /^[0-9a-fA-F]*$/;
 function identify(handshake: Handshake, response: string, terms: HandshakeTerms): void {
   const { peerUserId } = terms;
   const { answers, state } = handshake;
-  const mayBeNobody = terms.allowsAnonymous && terms.mechanisms.includes("ANONYMOUS");
   if (!HEX.test(response)) answers.push("ERROR");
-  else if (peerUserId === null && (response !== "" || !mayBeNobody)) reject(handshake, terms);
+  else if (peerUserId === null) reject(handshake, terms);
   else if (response === "" && state === "auth") {
     answers.push("DATA");
     handshake.state = "data";
-  } else if (peerUserId === null) accept(handshake, "ANONYMOUS", null);
-  else if (response === "" || names(textOfHex(response), peerUserId)) {
+  } else if (response === "" || names(textOfHex(response), peerUserId)) {
     accept(handshake, "EXTERNAL", peerUserId);
   } else reject(handshake, terms);
 }

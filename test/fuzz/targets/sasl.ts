@@ -61,7 +61,6 @@ function run(input: Uint8Array): void {
       [],
     ]),
     peerUserId: random.pick([PEER_USER, PEER_USER, PEER_USER, 4711, null]),
-    allowsAnonymous: random.below(2) === 0,
     allowsDescriptors: random.below(3) > 0,
     maxLineBytes: random.pick([16384, 16384, 64]),
     maxRejections: random.pick([6, 6, 2]),
