@@ -8,6 +8,11 @@ import { rewriteHeader } from "../wire/stitch.ts";
 import { BodyValidator, type BodyViolation, bodyViolationText } from "../wire/validate.ts";
 import type { Endpoint } from "./endpoint.ts";
 
+/** What may change while messages come. */
+export interface IntakeLimits {
+  readonly maxMessageUnixFds: number;
+}
+
 /** The message in hand, taken from what a peer has sent. */
 export class Intake {
   readonly header: Header;
@@ -15,14 +20,14 @@ export class Intake {
   descriptorSet = 0;
   readonly #strings: Strings;
   readonly #stage: Stage;
-  readonly #maxMessageUnixFds: number;
+  readonly #limits: IntakeLimits;
   readonly #validator: BodyValidator = new BodyValidator();
 
-  constructor(strings: Strings, stage: Stage, maxMessageUnixFds: number) {
+  constructor(strings: Strings, stage: Stage, limits: IntakeLimits) {
     this.header = new Header(stage.arena);
     this.#strings = strings;
     this.#stage = stage;
-    this.#maxMessageUnixFds = maxMessageUnixFds;
+    this.#limits = limits;
   }
 
   /** Takes the whole message at `offset` in hand; false if it is a violation, which ends its sender's connection. */
@@ -86,8 +91,8 @@ export class Intake {
       );
       return false;
     }
-    if (unixFds > this.#maxMessageUnixFds) {
-      const most = this.#maxMessageUnixFds;
+    const most = this.#limits.maxMessageUnixFds;
+    if (unixFds > most) {
       connection.fail(`the message announces ${unixFds} descriptors, more than ${most}`, 0);
       return false;
     }

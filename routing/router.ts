@@ -11,7 +11,7 @@ import { appendSender, copyMessage } from "../wire/stitch.ts";
 import type { Directory } from "./directory.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { type Gateway, GatewayAnswer, type GatewayFailure } from "./gateway.ts";
-import { Intake } from "./intake.ts";
+import { Intake, type IntakeLimits } from "./intake.ts";
 import { Monitors } from "./monitors.ts";
 import { Undelivered } from "./outcome.ts";
 import { PendingMessages } from "./pending.ts";
@@ -26,14 +26,13 @@ const {
 } = MessageType;
 const { NoReplyExpected: NO_REPLY_EXPECTED, NoAutoStart: NO_AUTO_START } = MessageFlag;
 
-/** What the mechanism must not exceed; the bus fills it in. */
-export interface RoutingLimits {
+/** What the mechanism must not exceed; the bus fills it in, and may change it at any time. */
+export interface RoutingLimits extends IntakeLimits {
   /** Bytes that may wait for one receiver. */
   readonly maxOutgoingBytes: number;
   /** Bytes of one sender that may wait for destinations being found. */
   readonly maxPendingBytes: number;
   readonly maxRepliesPerConnection: number;
-  readonly maxMessageUnixFds: number;
   /** Descriptors that may wait for one receiver that does not read. */
   readonly maxOutgoingUnixFds: number;
 }
@@ -125,7 +124,7 @@ export class Router {
     this.#gateway = gateway;
     this.#limits = limits;
     this.#meaning = meaning;
-    this.#intake = new Intake(strings, stage, limits.maxMessageUnixFds);
+    this.#intake = new Intake(strings, stage, limits);
     this.#header = this.#intake.header;
     this.#arguments = new Arguments(this.#header);
     this.#driverSenders = new Int32Array([meaning.driverId]);
