@@ -3,7 +3,9 @@
 import type { Gateway } from "../routing/gateway.ts";
 import type { NameAuthority } from "../routing/name-authority.ts";
 import type { AddonUse } from "../transport/addon.ts";
+import type { Keyring } from "../transport/keyring.ts";
 import type { Takeover } from "../transport/listen.ts";
+import type { Mechanism } from "../transport/mechanism.ts";
 import type { Limits } from "./limits.ts";
 import type { Log } from "./log.ts";
 
@@ -32,8 +34,15 @@ export interface BusOptions {
   readonly limits?: Partial<Limits> | (() => Partial<Limits>);
   /** Default: silence. */
   readonly log?: Log;
-  /** SASL mechanisms that are accepted; only EXTERNAL is implemented, and the default. */
-  readonly authentication?: readonly string[];
+  /** SASL mechanisms that are accepted. Default: EXTERNAL alone. */
+  readonly authentication?: readonly Mechanism[];
+  /**
+   * May those connect who authenticated as ANONYMOUS? Asked for each of them; `mayConnect` is not.
+   * Default: no.
+   */
+  readonly allowsAnonymous?: () => boolean;
+  /** Where DBUS_COOKIE_SHA1 has its secrets. Default: the keyrings in the home of our user. */
+  readonly keyring?: Pick<Keyring, "find">;
   /**
    * May a process of this user connect? Default: the user that runs the bus, and root. `groups` asks
    * the kernel, and gives null if it does not tell.
