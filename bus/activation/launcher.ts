@@ -57,9 +57,11 @@ export class LaunchedService {
     }
   }
 
+  /** One that has become another user may be out of our reach: it is then left alone, as by dbus-daemon. */
   kill(): void {
-    this.#child?.kill("SIGKILL");
+    // First: that it cannot be killed is no way in which it ended.
     this.release();
+    this.#child?.kill("SIGKILL");
   }
 
   start(): void {

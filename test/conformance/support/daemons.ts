@@ -23,6 +23,8 @@ export interface BusOptions {
   readonly uid?: number;
   /** A configuration file, of `support` if it has no path, instead of --session; broker-launch takes none and allows everything. */
   readonly configuration?: "all-users.conf" | "strict-replies.conf" | `/${string}`;
+  /** With --systemd-activation, which broker-launch does not know. */
+  readonly usesSystemd?: boolean;
   /** Variables for the daemon beside its own. */
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -75,6 +77,7 @@ export async function startBus(options: BusOptions = {}): Promise<RunningBus> {
           "--nopidfile",
           "--print-address",
           `--address=unix:path=${path}`,
+          ...(options.usesSystemd === true ? ["--systemd-activation"] : []),
         ];
   const daemon = spawn(program, [...before, ...flags], {
     stdio: ["ignore", "pipe", process.env["CONFORMANCE_VERBOSE"] ? "inherit" : "ignore"],
