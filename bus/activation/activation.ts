@@ -30,8 +30,11 @@ export interface ActivationHost {
   address(): string | null;
   /** Does systemd start the services that name a unit? */
   readonly usesSystemd: boolean;
-  /** Asks systemd for a unit, or at least says to monitors that it would; false if it is not there yet. */
-  requestUnit(unit: string): boolean;
+  /**
+   * Asks systemd for a unit, and returns null; if it is not there yet, at least says to monitors that it would, asks
+   * when it has come, and returns how to give that up.
+   */
+  requestUnit(unit: string): (() => void) | null;
   /** What peers have added to the environment. */
   variables(): ReadonlyMap<string, string>;
   /** Everything that waits for `name` fails. */
@@ -56,8 +59,8 @@ interface PendingStart {
   /** Is what was run a helper, whose status has a meaning of its own? */
   usesHelper: boolean;
   readonly unit: string | null;
-  /** Does systemd still have to be asked for the unit? */
-  isUnitToRequest: boolean;
+  /** If systemd has not come yet: nobody has to ask it for the unit any more. */
+  giveUpRequest: (() => void) | null;
   readonly timer: NodeJS.Timeout;
   readonly starters: Starter[];
   /** Messages that have asked for it, those of peers included that are gone by now. */
@@ -125,7 +128,8 @@ export class Activation implements Gateway {
     if (!isOwned) return this.#request(name, sender);
     const refusal = this.#limitReached(name);
     if (refusal !== null) return refusal;
-    return this.#directories.find(name) === null ? GatewayAnswer.Absent : "running";
+    const isKnown = this.#isSystemd(name) || this.#directories.find(name) !== null;
+    return isKnown ? "running" : GatewayAnswer.Absent;
   }
 
   /** `starter` is to be told when `name`, which is pending, has been started. */
@@ -140,16 +144,6 @@ export class Activation implements Gateway {
     this.#settle(pending);
     this.#host.log({ level: "info", text: `Successfully activated service '${name}'`, fields: {} });
     return pending.starters;
-  }
-
-  /** Systemd has come: the units that it still has to be asked for. */
-  takeUnitsToRequest(): readonly string[] {
-    const units: string[] = [];
-    for (const pending of this.#pending.values()) {
-      if (pending.isUnitToRequest && pending.unit !== null) units.push(pending.unit);
-      pending.isUnitToRequest = false;
-    }
-    return units;
   }
 
   /** Systemd says why it did not start `unit`. */
@@ -180,15 +174,18 @@ export class Activation implements Gateway {
   #request(name: string, sender: Endpoint): GatewayAnswer | GatewayFailure {
     const refusal = this.#limitReached(name);
     if (refusal !== null) return refusal;
-    // Systemd will come by itself, with or without a service file.
-    const isSystemd = this.#host.usesSystemd && name === SYSTEMD_NAME;
-    const file = isSystemd ? null : this.#directories.find(name);
-    if (file === null && !isSystemd) return GatewayAnswer.Absent;
+    const file = this.#isSystemd(name) ? null : this.#directories.find(name);
+    if (file === null && !this.#isSystemd(name)) return GatewayAnswer.Absent;
     const pending = this.#pending.get(name) ?? this.#begin(name, file, sender);
     if ("errorName" in pending) return pending;
     pending.requestCount++;
     this.#requestCount++;
     return GatewayAnswer.Pending;
+  }
+
+  /** It will come by itself, with or without a service file. */
+  #isSystemd(name: string): boolean {
+    return this.#host.usesSystemd && name === SYSTEMD_NAME;
   }
 
   #limitReached(name: string): GatewayFailure | null {
@@ -201,10 +198,11 @@ export class Activation implements Gateway {
     const { exec, user } = file;
     if (this.#host.usesSystemd && file.systemdService !== null) {
       const pending = this.#wait(name, exec, file.systemdService);
-      pending.isUnitToRequest = !this.#host.requestUnit(file.systemdService);
-      const how = pending.isUnitToRequest
-        ? "Activating systemd to hand-off"
-        : "Activating via systemd";
+      pending.giveUpRequest = this.#host.requestUnit(file.systemdService);
+      const how =
+        pending.giveUpRequest === null
+          ? "Activating via systemd"
+          : "Activating systemd to hand-off";
       this.#tell(`${how}: service name='${name}' unit='${file.systemdService}'`, sender);
       return pending;
     }
@@ -231,7 +229,7 @@ export class Activation implements Gateway {
       service: null,
       usesHelper: false,
       unit,
-      isUnitToRequest: false,
+      giveUpRequest: null,
       timer: setTimeout(() => this.#expired(pending), this.#host.limits.serviceStartTimeoutMs),
       starters: [],
       requestCount: 0,
@@ -306,6 +304,7 @@ export class Activation implements Gateway {
   #settle(pending: PendingStart): void {
     clearTimeout(pending.timer);
     pending.service?.release();
+    pending.giveUpRequest?.();
     this.#pending.delete(pending.name);
     this.#requestCount -= pending.requestCount;
   }

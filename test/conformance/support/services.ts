@@ -55,7 +55,7 @@ export class Services {
       `<busconfig><listen>unix:tmpdir=/tmp</listen><auth>EXTERNAL</auth>
       ${elements.join("\n")}
       <policy context="default">
-        <allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/>
+        <allow user="*"/><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/>
       </policy></busconfig>`,
     );
   }
