@@ -67,6 +67,10 @@ export class LaunchedService {
   start(): void {
     if (!this.#isWanted) return;
     const [program = "", ...words] = this.launch.words;
+    if (program === "") {
+      this.#end({ errorCode: "ENOENT", lastLines: [] });
+      return;
+    }
     let child: ChildProcess;
     try {
       // As execve(2) has it: a program without a folder is one in the current folder.
