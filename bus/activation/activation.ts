@@ -93,7 +93,7 @@ export class Activation implements Gateway {
     this.#watch = new DirectoryWatch(() => {
       if (this.#directories.takeChange()) host.servicesChanged();
     });
-    this.#directories.use(options.directories());
+    this.#directories.use(options.directories(), this.usesHelper);
     // The bus need not wait with its start until every file has been read.
     setImmediate(() => this.#look()).unref();
   }
@@ -110,7 +110,7 @@ export class Activation implements Gateway {
 
   /** Asks again which directories count, and reads everything in them. */
   reload(): void {
-    this.#directories.use(this.#options.directories());
+    this.#directories.use(this.#options.directories(), this.usesHelper);
     this.#look();
   }
 
