@@ -479,16 +479,10 @@ export class Bus {
     if (newOwner !== null && !newOwner.connection.isClosed) {
       this.#outgoing.signal(newOwner, "NameAcquired", "s", [name]);
     }
-    if (name === SYSTEMD_NAME && newOwner !== null) this.#greetSystemd(newOwner);
-    if (starters !== null) this.router.found(name);
-  }
-
-  /** It is told, and asked for, what it has missed. */
-  #greetSystemd(systemd: Endpoint): void {
-    this.#environment.catchUp();
-    for (const unit of this.#activation.takeUnitsToRequest()) {
-      this.#outgoing.activationRequest(systemd, unit, true);
-    }
+    const isSystemd = name === SYSTEMD_NAME && newOwner !== null;
+    if (isSystemd) this.#environment.catchUp();
+    // Systemd is asked for units, too, that somebody waits for.
+    if (starters !== null || isSystemd) this.router.found(name);
   }
 
   #tellStarters(starters: readonly Starter[]): void {

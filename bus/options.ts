@@ -22,8 +22,11 @@ export interface ActivationOptions {
   readonly directories: () => readonly ServiceDirectory[];
   /** What services find in DBUS_STARTER_BUS_TYPE; `null`: nothing. Default: "session". */
   readonly busType?: string | null;
-  /** Why nothing can be started now, though files say how; `null`, the default: everything can. */
-  readonly refusal?: () => string | null;
+  /**
+   * The command line of the program that becomes the user whom a service file names and then starts its service,
+   * which it is given the name of; `null`, the default: services run as the bus's own user. Asked at every start.
+   */
+  readonly helper?: () => string | null;
 }
 
 /** Options of a bus, however its peers reach it. */

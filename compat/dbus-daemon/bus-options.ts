@@ -20,9 +20,7 @@ export function busOptionsOf(
     activation: {
       directories: () => current().serviceDirectories,
       busType: type,
-      // It would run as the bus's own user, which is not what the configuration means.
-      refusal: () =>
-        current().serviceHelper === null ? null : "<servicehelper> is not supported yet",
+      helper: () => current().serviceHelper,
     },
     limits: () => current().limits,
     authentication: authentication.length > 0 ? authentication : MECHANISMS,

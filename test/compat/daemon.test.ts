@@ -244,16 +244,14 @@ test("with --syslog lines also go to the system log, with --syslog-only nowhere 
   chmodSync(logger, 0o755);
   const path = { PATH: `${folder}:${process.env["PATH"]}` };
   for (const option of ["--syslog", "--syslog-only"]) {
-    const words = [configure(`${listen("bus")}<servicehelper>/x</servicehelper>`), option];
+    const words = [configure(`${listen("bus")}<limit name="auth_timeout">9999 s</limit>`), option];
     const { told, child, ended } = run([...words, "--print-address=3"], path);
     await told;
     child.kill("SIGTERM");
     const { stderr } = await ended;
-    expect(stderr.includes("<servicehelper>")).toBe(option === "--syslog");
+    expect(stderr.includes("auth_timeout")).toBe(option === "--syslog");
     const lines = readFileSync(join(folder, "log"), "utf8");
-    expect(lines).toMatch(
-      /^--tag onehop-dbus-daemon --id=\d+ --prio-prefix\n<28>.*<servicehelper>/,
-    );
+    expect(lines).toMatch(/^--tag onehop-dbus-daemon --id=\d+ --prio-prefix\n<28>.*auth_timeout/);
   }
 });
 
