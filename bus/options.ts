@@ -6,6 +6,7 @@ import type { AddonUse } from "../transport/addon.ts";
 import type { Takeover } from "../transport/listen.ts";
 import type { Limits } from "./limits.ts";
 import type { Log } from "./log.ts";
+import type { OpenFilesLimit } from "./open-files.ts";
 
 /** A folder with `.service` files. */
 export interface ServiceDirectory {
@@ -22,6 +23,8 @@ export interface ActivationOptions {
   readonly busType?: string | null;
   /** Why nothing can be started now, though files say how; `null`, the default: everything can. */
   readonly refusal?: () => string | null;
+  /** The limit of open files that services get; `null`, the default: that of the process. Needs the addon. */
+  readonly openFiles?: OpenFilesLimit | null;
 }
 
 /** Options of a bus, however its peers reach it. */
