@@ -73,13 +73,13 @@ export class Foreground {
   leave(keepsUmask: boolean): void {
     process.chdir("/");
     if (!keepsUmask) process.umask(0o022);
-    writeSync(this.#descriptor, "ready\n");
-    closeSync(this.#descriptor);
     // dbus-daemon's own switch to see what a daemon says.
     if ((process.env["DBUS_DEBUG_OUTPUT"] ?? "") === "") {
       closeSync(2);
       // The lowest free descriptor is taken: this is standard error again.
       openSync("/dev/null", "w");
     }
+    writeSync(this.#descriptor, "ready\n");
+    closeSync(this.#descriptor);
   }
 }

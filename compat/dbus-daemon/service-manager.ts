@@ -41,25 +41,29 @@ export class ServiceManager {
 
   /** The bus never waits for a manager that does not read. */
   readonly #send = (): void => {
+    const problem = this.#trySend();
+    if (problem === null) return;
+    this.#waiting = [];
+    this.#log.warning(`cannot tell NOTIFY_SOCKET (${this.#socket}) anything: ${problem}`);
+  };
+
+  /** Why nothing can be sent, or null: all is sent, or will be tried again. */
+  #trySend(): string | null {
     const { addon, missing } = findAddon("optional");
-    if (addon === null) return this.#giveUp(missing);
+    if (addon === null) return missing;
     const isAbstract = this.#socket.startsWith("@");
-    if (!isAbstract && !this.#socket.startsWith("/")) return this.#giveUp("it is no Unix socket");
+    if (!isAbstract && !this.#socket.startsWith("/")) return "it is no Unix socket";
     const name = isAbstract ? this.#socket.slice(1) : this.#socket;
     for (const [index, state] of this.#waiting.entries()) {
       const result = addon.sendDatagram(name, isAbstract, Buffer.from(state));
       if (isTryAgain(result)) {
         this.#waiting = this.#waiting.slice(index);
         setTimeout(this.#send, RETRY_MS).unref();
-        return;
+        return null;
       }
-      if (result < 0) return this.#giveUp(describeErrorNumber(result));
+      if (result < 0) return describeErrorNumber(result);
     }
     this.#waiting = [];
-  };
-
-  #giveUp(reason: string): void {
-    this.#waiting = [];
-    this.#log.warning(`cannot tell NOTIFY_SOCKET (${this.#socket}) anything: ${reason}`);
+    return null;
   }
 }

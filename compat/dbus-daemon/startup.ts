@@ -1,7 +1,5 @@
 /** The life of the daemon: start, tell the address, reload, stop. */
 
-import { existsSync, writeFileSync } from "node:fs";
-import { unlink } from "node:fs/promises";
 import { resolve } from "node:path";
 import { type StartedBus, startBus } from "../../bus/index.ts";
 import { becomeUser } from "./account-change.ts";
@@ -14,6 +12,7 @@ import { type Configuration, describeProblem, describeUnenforcedLimits } from ".
 import { keepYoungGenerationSmall } from "./heap.ts";
 import { DaemonLog } from "./log.ts";
 import { initialOpenFiles, raiseOpenFiles } from "./open-files.ts";
+import { PidFile } from "./pid-file.ts";
 import { printingProblem, printLine } from "./printing.ts";
 import { createTransientDirectory } from "./service-directories.ts";
 import { ServiceManager } from "./service-manager.ts";
@@ -47,7 +46,7 @@ class Daemon {
   readonly #foreground: Foreground | null;
   readonly #manager: ServiceManager;
   #configuration: Configuration;
-  #pidFile: string | null;
+  #pidFile: PidFile | null;
 
   constructor(given: DaemonArguments, log: DaemonLog) {
     this.#given = given;
@@ -127,11 +126,8 @@ class Daemon {
       throw new StartError(`Could not get UID and GID for username "${user}"`);
     }
     if (pidFile === null || !this.#given.usesPidFile) return;
-    if (existsSync(pidFile)) {
-      throw new StartError(
-        `The pid file "${pidFile}" exists, if the message bus is not running, remove this file`,
-      );
-    }
+    const problem = PidFile.problem(pidFile);
+    if (problem !== null) throw new StartError(problem);
   }
 
   #startBus(): Promise<StartedBus> {
@@ -163,8 +159,7 @@ class Daemon {
     else this.#foreground.tellAddress(address);
     const { pidFile, user, keepsUmask } = this.#configuration;
     if (pidFile !== null && this.#given.usesPidFile) {
-      this.#pidFile = resolve(pidFile);
-      writeFileSync(this.#pidFile, `${process.pid}\n`, { flag: "wx", mode: 0o644 });
+      this.#pidFile = PidFile.write(pidFile);
     }
     if (this.#foreground === null) printLine(this.#given.printPid, String(process.pid));
     const stays = user === null ? null : becomeUser(user);
@@ -199,12 +194,11 @@ class Daemon {
 
   /** Stops the bus and removes what it made, as far as the user that it has become may do that. */
   async #stop(started: StartedBus): Promise<void> {
-    const pidFile = this.#pidFile;
     const leave = (error: unknown): void => {
       this.#log.warning(`left behind: ${error instanceof Error ? error.message : error}`);
     };
     await started.stop().catch(leave);
-    if (pidFile !== null) await unlink(pidFile).catch(leave);
+    await this.#pidFile?.remove().catch(leave);
   }
 }
 
