@@ -318,7 +318,7 @@ print(line); p.terminate(); print("STDERR", p.stderr.read().decode())
     const user = isRoot ? [] : ["--map-root-user"];
     for (const [option, stderr] of [
       ["--syslog-only", /STDERR \n$/],
-      ["--syslog", /STDERR [^]*Reloaded/],
+      ["--syslog", /STDERR .*Reloaded/s],
     ] as const) {
       const python = ["python3", "-c", script, ...ours, ...flags, option];
       const { stdout } = spawnSync("unshare", [...user, ...words, ...python], { encoding: "utf8" });
