@@ -154,6 +154,16 @@ describe.each(daemons)("%s", (name, program) => {
     expect(score).toBe("300");
   });
 
+  check("does not have services spared that the kernel spares it", async () => {
+    const prepare = "echo -500 > /proc/self/oom_score_adj";
+    // Not every root may ask for that.
+    if (spawnSync("/bin/sh", ["-c", prepare]).status !== 0) {
+      console.warn("not run: the kernel does not let this user lower oom_score_adj");
+      return;
+    }
+    expect((await serviceFacts(prepare, program)).score).toBe("0");
+  });
+
   check("in the background: session, folder, umask and files of its own", () => {
     const flags = [configure(`<pidfile>${folder}/pid</pidfile>`), "--fork", "--print-pid"];
     const command = 'umask 077; exec "$0" "$@" </dev/zero';
