@@ -47,8 +47,9 @@ function addOptions(yargs: Argv): Argv<EnvOptions> {
     .example("onehop env --systemd DISPLAY XAUTHORITY", "as they are here")
     .epilogue(
       [
-        "As dbus-update-activation-environment(1): a VARIABLE without a value has the one that it has",
-        "here; one that is not set here is left out. No bus can be asked what it has been told.",
+        "The program of D-Bus for this is dbus-update-activation-environment(1). A",
+        "VARIABLE without a value has the one that it has here; one that is not set",
+        "here is left out. No bus can be asked what it has been told.",
         "",
         EXIT_STATUSES,
       ].join("\n"),
