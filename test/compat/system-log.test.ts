@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import fc from "fast-check";
 import { SystemLog } from "../../compat/dbus-daemon/system-log.ts";
 import { DatagramReceiver } from "./datagrams.ts";
 
@@ -48,6 +49,44 @@ test("the journal gets fields, those of the entry among them", async () => {
     ].join("\n"),
   });
 });
+
+test("whatever is in an entry, the journal reads the same", async () => {
+  const journal = await bind(sockets.journal);
+  const log = new SystemLog(sockets);
+  const text = fc.string({ unit: "binary", maxLength: 200 });
+  const entry = fc.record({ line: text, fields: fc.dictionary(text, text, { maxKeys: 4 }) });
+  await fc.assert(
+    fc.asyncProperty(entry, async ({ line, fields }) => {
+      expect(log.write("info", line, fields)).toBe(true);
+      const read = readJournalEntry(Buffer.from((await journal.receive()).text, "latin1"));
+      // Lone surrogates have no UTF-8.
+      expect(read.get("MESSAGE")).toBe(Buffer.from(line).toString());
+      for (const name of read.keys()) expect(name).toMatch(/^[A-Z][A-Z0-9_]{0,63}$/);
+      expect(read.get("PRIORITY")).toBe("6");
+    }),
+    { numRuns: 200 },
+  );
+});
+
+/** As the journal does, which ignores an entry that it cannot read. */
+function readJournalEntry(bytes: Buffer): ReadonlyMap<string, string> {
+  const fields = new Map<string, string>();
+  for (let at = 0; at < bytes.length; ) {
+    const end = bytes.indexOf("\n", at);
+    const line = bytes.subarray(at, end).toString();
+    const equals = line.indexOf("=");
+    at = end + 1;
+    if (equals !== -1) {
+      fields.set(line.slice(0, equals), line.slice(equals + 1));
+      continue;
+    }
+    const length = Number(bytes.readBigUInt64LE(at));
+    fields.set(line, bytes.subarray(at + 8, at + 8 + length).toString());
+    expect(bytes[at + 8 + length]).toBe(0x0a);
+    at += 8 + length + 1;
+  }
+  return fields;
+}
 
 test.each([
   ["info", 30],
