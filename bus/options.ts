@@ -8,6 +8,7 @@ import type { Takeover } from "../transport/listen.ts";
 import type { Mechanism } from "../transport/mechanism.ts";
 import type { Limits } from "./limits.ts";
 import type { Log } from "./log.ts";
+import type { OpenFilesLimit } from "./open-files.ts";
 
 /** A folder with `.service` files. */
 export interface ServiceDirectory {
@@ -27,6 +28,8 @@ export interface ActivationOptions {
    * which it is given the name of; `null`, the default: services run as the bus's own user. Asked at every start.
    */
   readonly helper?: () => string | null;
+  /** The limit of open files that services get; `null`, the default: that of the process. Needs the addon. */
+  readonly openFiles?: OpenFilesLimit | null;
 }
 
 /** Options of a bus, however its peers reach it. */
