@@ -2,12 +2,13 @@
 
 import type { MatchRule } from "../matchrules/rule.ts";
 import { SubscriptionIndex } from "../matchrules/subscription-index.ts";
+import type { RoutingCounters } from "../routing/counters.ts";
 import { Directory } from "../routing/directory.ts";
 import { Endpoint } from "../routing/endpoint.ts";
 import { nowhere } from "../routing/gateway.ts";
 import type { NameAuthority } from "../routing/name-authority.ts";
 import { Undelivered } from "../routing/outcome.ts";
-import { type Meaning, Router, type RoutingCounters } from "../routing/router.ts";
+import { type Meaning, Router } from "../routing/router.ts";
 import {
   Connection,
   type ConnectionOptions,
@@ -38,7 +39,7 @@ import type { DriverContext } from "./driver/call.ts";
 import { Driver } from "./driver/driver.ts";
 import { Outgoing } from "./driver/outgoing.ts";
 import { Handshakes } from "./handshakes.ts";
-import { DEFAULT_LIMITS, type Limits, MAX_WAITING_DESCRIPTORS } from "./limits.ts";
+import { type Limits, LimitsInForce } from "./limits.ts";
 import { type Log, silent } from "./log.ts";
 import { NameRegistry } from "./names.ts";
 import type { BusOptions } from "./options.ts";
@@ -56,6 +57,7 @@ export function createBus(options: BusOptions = {}): Bus {
 
 export class Bus {
   readonly guid: string;
+  /** Those that count now. */
   readonly limits: Limits;
   readonly strings: Strings = new Strings();
   readonly stage: Stage = new Stage(MAX_CONNECTIONS);
@@ -66,13 +68,17 @@ export class Bus {
   readonly log: Log;
   /** What started services are told about where the bus listens; null if only this process can reach it. */
   address: string | null = null;
+  /** Called after a reload, for what has limits of its own; the transport sets it. */
+  limitsChanged: (limits: Limits) => void = () => {};
+  readonly #limits: LimitsInForce;
+  readonly #limitsNow: () => Partial<Limits>;
   readonly #activation: Activation;
   readonly #reloadOptions: () => string | null;
   readonly #driver: Driver;
   readonly #driverId: number;
   readonly #outgoing: Outgoing;
   readonly #owner: ConnectionOwner;
-  readonly #connectionOptions: ConnectionOptions;
+  readonly #connectionOptions: Omit<ConnectionOptions, "maxMessageBytes">;
   readonly #mayConnect: (userId: number, groups: () => readonly number[] | null) => boolean;
   readonly #allowsAnonymous: () => boolean;
   readonly #admission: Admission;
@@ -85,7 +91,10 @@ export class Bus {
   /** Use `createBus` or `startBus`. */
   constructor(options: BusOptions, record: BusSnapshot | null) {
     this.guid = record?.guid ?? options.guid ?? newGuid();
-    this.limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#limitsNow = () =>
+      typeof options.limits === "function" ? options.limits() : (options.limits ?? {});
+    this.#limits = new LimitsInForce(this.#limitsNow());
+    this.limits = this.#limits.values;
     this.#admission = new Admission(this.limits);
     this.log = options.log ?? silent;
     const ownUserId = process.geteuid?.();
@@ -114,13 +123,7 @@ export class Bus {
       this.directory,
       this.subscriptions,
       this.#activation,
-      {
-        maxOutgoingBytes: this.limits.maxOutgoingBytes,
-        maxPendingBytes: this.limits.maxIncomingBytes,
-        maxRepliesPerConnection: this.limits.maxRepliesPerConnection,
-        maxMessageUnixFds: this.limits.maxMessageUnixFds,
-        maxOutgoingUnixFds: Math.min(this.limits.maxOutgoingUnixFds, MAX_WAITING_DESCRIPTORS),
-      },
+      this.#limits.routing,
       this.#meaning(),
       record?.sequence ?? 0,
     );
@@ -149,9 +152,8 @@ export class Bus {
       guid: this.guid,
       mechanisms: inOrder(options.authentication ?? ["EXTERNAL"]),
       findCookie: this.#cookieFinder(options),
-      maxMessageBytes: this.limits.maxMessageSize,
     };
-    this.#handshakes = new Handshakes(this.limits.authTimeoutMs, (connection) =>
+    this.#handshakes = new Handshakes(this.limits, (connection) =>
       connection.close(`it did not finish the handshake within ${this.limits.authTimeoutMs} ms`),
     );
   }
@@ -250,7 +252,12 @@ export class Bus {
   /** Reads again what the options say can change: what ReloadConfig does. Returns an error text, or null. */
   reload(): string | null {
     const failure = this.#reloadOptions();
-    if (failure === null) this.#activation.reload();
+    if (failure === null) {
+      this.#limits.replace(this.#limitsNow());
+      this.#handshakes.limitsChanged();
+      this.limitsChanged(this.limits);
+      this.#activation.reload();
+    }
     // As in dbus-daemon, whatever has become of it.
     this.#announceServices();
     return failure;
@@ -281,7 +288,8 @@ export class Bus {
       link,
       origin,
       this.#owner,
-      this.#connectionOptions,
+      // As in dbus-daemon, who is connected keeps the size that counted then.
+      { ...this.#connectionOptions, maxMessageBytes: this.limits.maxMessageSize },
     );
     this.directory.enter(new Endpoint(connection));
     this.#admission.entered(credentials);
@@ -471,16 +479,10 @@ export class Bus {
     if (newOwner !== null && !newOwner.connection.isClosed) {
       this.#outgoing.signal(newOwner, "NameAcquired", "s", [name]);
     }
-    if (name === SYSTEMD_NAME && newOwner !== null) this.#greetSystemd(newOwner);
-    if (starters !== null) this.router.found(name);
-  }
-
-  /** It is told, and asked for, what it has missed. */
-  #greetSystemd(systemd: Endpoint): void {
-    this.#environment.catchUp();
-    for (const unit of this.#activation.takeUnitsToRequest()) {
-      this.#outgoing.activationRequest(systemd, unit, true);
-    }
+    const isSystemd = name === SYSTEMD_NAME && newOwner !== null;
+    if (isSystemd) this.#environment.catchUp();
+    // Systemd is asked for units, too, that somebody waits for.
+    if (starters !== null || isSystemd) this.router.found(name);
   }
 
   #tellStarters(starters: readonly Starter[]): void {

@@ -8,6 +8,7 @@ import type { Takeover } from "../transport/listen.ts";
 import type { Mechanism } from "../transport/mechanism.ts";
 import type { Limits } from "./limits.ts";
 import type { Log } from "./log.ts";
+import type { OpenFilesLimit } from "./open-files.ts";
 
 /** A folder with `.service` files. */
 export interface ServiceDirectory {
@@ -22,15 +23,21 @@ export interface ActivationOptions {
   readonly directories: () => readonly ServiceDirectory[];
   /** What services find in DBUS_STARTER_BUS_TYPE; `null`: nothing. Default: "session". */
   readonly busType?: string | null;
-  /** Why nothing can be started now, though files say how; `null`, the default: everything can. */
-  readonly refusal?: () => string | null;
+  /**
+   * The command line of the program that becomes the user whom a service file names and then starts its service,
+   * which it is given the name of; `null`, the default: services run as the bus's own user. Asked at every start.
+   */
+  readonly helper?: () => string | null;
+  /** The limit of open files that services get; `null`, the default: that of the process. Needs the addon. */
+  readonly openFiles?: OpenFilesLimit | null;
 }
 
 /** Options of a bus, however its peers reach it. */
 export interface BusOptions {
   /** 32 lower-case hexadecimal digits; default: made up. */
   readonly guid?: string;
-  readonly limits?: Partial<Limits>;
+  /** What is left out has its default. A function is asked again at every reload. */
+  readonly limits?: Partial<Limits> | (() => Partial<Limits>);
   /** Default: silence. */
   readonly log?: Log;
   /** SASL mechanisms that are accepted. Default: EXTERNAL alone. */

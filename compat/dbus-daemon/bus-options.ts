@@ -5,8 +5,8 @@ import { MECHANISMS } from "../../transport/mechanism.ts";
 import type { Configuration, ConnectRule } from "./configuration.ts";
 
 /**
- * The options that follow from a configuration alone. `current` is asked each time somebody connects, so
- * that a reloaded configuration counts from then on.
+ * The options that follow from a configuration alone. `current` is asked each time somebody connects, and
+ * at every reload, so that a reloaded configuration counts from then on.
  */
 export function busOptionsOf(
   configuration: Configuration,
@@ -15,16 +15,14 @@ export function busOptionsOf(
   StartOptions,
   "activation" | "limits" | "authentication" | "allowsAnonymous" | "mayConnect"
 > {
-  const { limits, authentication, type } = configuration;
+  const { authentication, type } = configuration;
   return {
     activation: {
       directories: () => current().serviceDirectories,
       busType: type,
-      // It would run as the bus's own user, which is not what the configuration means.
-      refusal: () =>
-        current().serviceHelper === null ? null : "<servicehelper> is not supported yet",
+      helper: () => current().serviceHelper,
     },
-    limits,
+    limits: () => current().limits,
     authentication: authentication.length > 0 ? authentication : MECHANISMS,
     allowsAnonymous: () => current().allowsAnonymous,
     mayConnect: (userId, groups) => {

@@ -244,7 +244,6 @@ class Loader {
         return null;
       case "servicehelper":
         draft.serviceHelper = text;
-        this.warn(file, element, "is not supported yet: no service is started");
         return null;
       case "include":
         return this.#include(file, element, text);

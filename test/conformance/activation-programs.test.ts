@@ -6,9 +6,8 @@ import type { Client } from "./support/client.ts";
 import { methodCall } from "./support/messages.ts";
 import { activation, useServices } from "./support/services.ts";
 
-const services = useServices(
-  {},
-  {
+const services = useServices({
+  environment: {
     ONEHOP_TEST_INHERITED: "yes",
     INVOCATION_ID: "0123456789abcdef0123456789abcdef",
     JOURNAL_STREAM: "1:2",
@@ -17,7 +16,7 @@ const services = useServices(
     LISTEN_PID: "",
     NOTIFY_SOCKET: "",
   },
-);
+});
 
 const EXEC = "Message Bus Starting Services: Exec";
 const ENVIRONMENT = "Message Bus Starting Services: environment";
@@ -144,7 +143,7 @@ activation("A program gets no descriptors of the bus", { spec: "dbus-daemon" }, 
 });
 
 activation("A program has no signals blocked", { spec: "dbus-daemon" }, async (scene) => {
-  const printed = await output(await scene.client(), "", "grep SigBlk /proc/$$/status");
+  const printed = await output(await scene.client(), "", "exec grep SigBlk /proc/self/status");
   expect(printed.trim()).toMatch(/^SigBlk:\s+0+$/);
 });
 

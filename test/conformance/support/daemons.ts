@@ -30,6 +30,8 @@ export interface BusOptions {
     | `/${string}`;
   /** Where it listens; default: a path of its own. broker-launch has no choice. */
   readonly listen?: string;
+  /** With --systemd-activation, which broker-launch does not know. */
+  readonly usesSystemd?: boolean;
   /** Variables for the daemon beside its own. */
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -82,6 +84,7 @@ export async function startBus(options: BusOptions = {}): Promise<RunningBus> {
           "--nopidfile",
           "--print-address",
           `--address=${options.listen ?? `unix:path=${path}`}`,
+          ...(options.usesSystemd === true ? ["--systemd-activation"] : []),
         ];
   const daemon = spawn(program, [...before, ...flags], {
     stdio: ["ignore", "pipe", process.env["CONFORMANCE_VERBOSE"] ? "inherit" : "ignore"],
