@@ -24,7 +24,8 @@ export function busOptionsOf(
     },
     limits: () => current().limits,
     authentication: authentication.length > 0 ? authentication : MECHANISMS,
-    allowsAnonymous: () => current().allowsAnonymous,
+    // As in dbus-daemon, this is what it was at the start.
+    allowsAnonymous: () => configuration.allowsAnonymous,
     mayConnect: (userId, groups) => {
       const isOwner = (): boolean => userId === process.geteuid?.();
       return mayConnect(current().connectRules, isOwner, userId, groups);
