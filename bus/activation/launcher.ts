@@ -60,14 +60,20 @@ export class LaunchedService {
     }
   }
 
+  /** One that has become another user may be out of our reach: it is then left alone, as by dbus-daemon. */
   kill(): void {
-    this.#child?.kill("SIGKILL");
+    // First: that it cannot be killed is no way in which it ended.
     this.release();
+    this.#child?.kill("SIGKILL");
   }
 
   start(): void {
     if (!this.#isWanted) return;
     const [program = "", ...words] = this.launch.words;
+    if (program === "") {
+      this.#end({ errorCode: "ENOENT", lastLines: [] });
+      return;
+    }
     let child: ChildProcess;
     try {
       // As execve(2) has it: a program without a folder is one in the current folder.
