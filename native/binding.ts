@@ -86,6 +86,8 @@ export interface Addon {
   connectUnix(name: string, isAbstract: boolean): number;
   /** Two connected non-blocking stream sockets, or -errno. */
   socketPair(): readonly [number, number] | number;
+  /** The reading and the writing end of a pipe, both blocking and CLOEXEC, or -errno. */
+  pipe(): readonly [number, number] | number;
   closeDescriptor(fd: number): number;
   /** A CLOEXEC duplicate, or -errno. */
   duplicateDescriptor(fd: number): number;

@@ -2,9 +2,9 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
-import { Socket } from "node:net";
 import fastq from "fastq";
 import { ServiceOutput } from "./service-output.ts";
+import { ServicePipe } from "./service-pipes.ts";
 
 /**
  * Starting a program holds the whole process up for some milliseconds: everything else is served between
@@ -48,13 +48,8 @@ export class LaunchedService {
   /** It goes on by itself: nobody waits for it any more, and it keeps nobody from ending. */
   release(): void {
     this.#isWanted = false;
-    this.#output?.forget();
-    const child = this.#child;
-    if (child === null) return;
-    child.unref();
-    for (const stream of [child.stdout, child.stderr]) {
-      if (stream instanceof Socket) stream.unref();
-    }
+    this.#output?.release();
+    this.#child?.unref();
   }
 
   /** One that has become another user may be out of our reach: it is then left alone, as by dbus-daemon. */
@@ -71,23 +66,31 @@ export class LaunchedService {
       this.#end({ errorCode: "ENOENT", lastLines: [] });
       return;
     }
+    const [printed, complained] = [new ServicePipe(), new ServicePipe()];
     let child: ChildProcess;
     try {
       // As execve(2) has it: a program without a folder is one in the current folder.
       child = spawn(program.includes("/") ? program : `./${program}`, words, {
         argv0: program,
         env: this.launch.environment,
-        stdio: ["ignore", "pipe", "pipe"],
+        stdio: ["ignore", printed.writingEnd, complained.writingEnd],
       });
     } catch (error) {
+      for (const pipe of [printed, complained]) pipe.discard();
       this.#end({ errorCode: codeOf(error), lastLines: [] });
       return;
     }
     this.#child = child;
     child.on("error", (error) => this.#end({ errorCode: codeOf(error), lastLines: [] }));
-    if (child.pid === undefined || child.stdout === null || child.stderr === null) return;
+    if (child.pid === undefined) {
+      for (const pipe of [printed, complained]) pipe.discard();
+      return;
+    }
     resetOutOfMemoryScore(child.pid);
-    const output = new ServiceOutput(child.stdout, child.stderr);
+    const output = new ServiceOutput([
+      printed.reader(child.stdout),
+      complained.reader(child.stderr),
+    ]);
     this.#output = output;
     child.once("exit", (exitCode, signal) => {
       const end = (): void => {
@@ -97,7 +100,7 @@ export class LaunchedService {
         else this.#end({ exitCode: exitCode ?? 0, lastLines });
       };
       const timer = setTimeout(end, LAST_WORDS_MS);
-      child.once("close", end);
+      output.whenEnded(end);
     });
   }
 
