@@ -78,7 +78,7 @@ export class Activation implements Gateway {
   readonly #host: ActivationHost;
   readonly #directories: ServiceDirectories;
   readonly #watch: DirectoryWatch;
-  readonly #launcher: Launcher = new Launcher();
+  readonly #launcher: Launcher;
   readonly #inherited: Readonly<Record<string, string>> = inheritedEnvironment(process.env);
   readonly #pending: Map<string, PendingStart> = new Map();
   #requestCount = 0;
@@ -89,6 +89,7 @@ export class Activation implements Gateway {
     this.#options = options;
     this.#next = next;
     this.#host = host;
+    this.#launcher = new Launcher(options.openFiles ?? null);
     this.#directories = new ServiceDirectories(host.log);
     this.#watch = new DirectoryWatch(() => {
       if (this.#directories.takeChange()) host.servicesChanged();
@@ -162,6 +163,7 @@ export class Activation implements Gateway {
     this.#isStopped = true;
     this.#watch.stop();
     for (const pending of [...this.#pending.values()]) this.#settle(pending);
+    this.#launcher.close();
   }
 
   #look(): void {

@@ -1,6 +1,7 @@
 /** From a configuration to what the bus is told. */
 
 import type { StartOptions } from "../../bus/index.ts";
+import { MECHANISMS } from "../../transport/mechanism.ts";
 import type { Configuration, ConnectRule } from "./configuration.ts";
 
 /**
@@ -10,7 +11,10 @@ import type { Configuration, ConnectRule } from "./configuration.ts";
 export function busOptionsOf(
   configuration: Configuration,
   current: () => Configuration,
-): Pick<StartOptions, "activation" | "limits" | "authentication" | "mayConnect"> {
+): Pick<
+  StartOptions,
+  "activation" | "limits" | "authentication" | "allowsAnonymous" | "mayConnect"
+> {
   const { authentication, type } = configuration;
   return {
     activation: {
@@ -19,7 +23,8 @@ export function busOptionsOf(
       helper: () => current().serviceHelper,
     },
     limits: () => current().limits,
-    ...(authentication.length > 0 && { authentication }),
+    authentication: authentication.length > 0 ? authentication : MECHANISMS,
+    allowsAnonymous: () => current().allowsAnonymous,
     mayConnect: (userId, groups) => {
       const isOwner = (): boolean => userId === process.geteuid?.();
       return mayConnect(current().connectRules, isOwner, userId, groups);
