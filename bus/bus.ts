@@ -40,6 +40,8 @@ import { DEFAULT_LIMITS, type Limits, MAX_WAITING_DESCRIPTORS } from "./limits.t
 import { type Log, silent } from "./log.ts";
 import { NameRegistry } from "./names.ts";
 import type { BusOptions } from "./options.ts";
+import { Policing } from "./policing.ts";
+import type { Policy } from "./policy/policy.ts";
 import { type BusSnapshot, restoreBus, snapshotBus } from "./snapshot.ts";
 import { Statistics } from "./statistics.ts";
 import { SYSTEMD_NAME } from "./systemd.ts";
@@ -71,12 +73,12 @@ export class Bus {
   readonly #outgoing: Outgoing;
   readonly #owner: ConnectionOwner;
   readonly #connectionOptions: ConnectionOptions;
-  readonly #mayConnect: (userId: number, groups: () => readonly number[] | null) => boolean;
   readonly #admission: Admission;
   readonly #handshakes: Handshakes;
   readonly #environment: ActivationEnvironment;
   readonly #statistics: Statistics;
   readonly #memoryTransports: Map<Endpoint, MemoryTransport> = new Map();
+  readonly #policing: Policing;
   #isClosing = false;
 
   /** Use `createBus` or `startBus`. */
@@ -85,8 +87,6 @@ export class Bus {
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.#admission = new Admission(this.limits);
     this.log = options.log ?? silent;
-    const ownUserId = process.geteuid?.();
-    this.#mayConnect = options.mayConnect ?? ((userId) => userId === ownUserId || userId === 0);
     this.directory = new Directory(this.strings);
     this.subscriptions = new SubscriptionIndex(this.strings);
     this.names = new NameRegistry(record?.uniqueNameCount ?? 0);
@@ -98,6 +98,7 @@ export class Bus {
       activationHost(this, options, {
         outgoing: () => this.#outgoing,
         environment: () => this.#environment,
+        policing: () => this.#policing,
         servicesChanged: () => {
           this.#announceServices();
           this.#endTurn();
@@ -139,6 +140,7 @@ export class Bus {
       () => this.#admission.count,
       () => this.#handshakes.size,
     );
+    this.#policing = new Policing(this, options);
     this.#driver = new Driver(this.strings, this.#driverContext(options));
     this.#owner = this.#connectionOwner();
     this.#connectionOptions = {
@@ -151,9 +153,17 @@ export class Bus {
     );
   }
 
-  /** A connection inside this process, before its handshake, with this process's own credentials. */
-  connect(): MemoryEnd {
-    return this.#connectMemory(null);
+  /**
+   * A connection inside this process, before its handshake. `credentials` is who the peer is said to be, as if the kernel
+   * had told it: by default this process.
+   */
+  connect(credentials: Partial<Credentials> = {}): MemoryEnd {
+    return this.#connectMemory({ ...ownCredentials(), ...credentials }, null);
+  }
+
+  /** Judges everybody by `policy` from now on, those who are connected included; nobody is disconnected by it. */
+  usePolicy(policy: Policy): void {
+    this.#policing.use(policy);
   }
 
   /** Counters since the bus began. */
@@ -188,7 +198,7 @@ export class Bus {
   ): { bus: Bus; ends: ReadonlyMap<string, MemoryEnd> } {
     const bus = new Bus(options, record);
     const ends = restoreBus(bus, record, (peer, credentials, state) => {
-      const end = bus.#connectMemory({ index: peer.index, credentials, state });
+      const end = bus.#connectMemory(credentials, { index: peer.index, state });
       const endpoint = bus.directory.at(peer.index);
       if (endpoint === null) throw new Error(`peer ${peer.index} was not restored`);
       if (peer.uniqueName !== "") {
@@ -245,7 +255,10 @@ export class Bus {
   /** Reads again what the options say can change: what ReloadConfig does. Returns an error text, or null. */
   reload(): string | null {
     const failure = this.#reloadOptions();
-    if (failure === null) this.#activation.reload();
+    if (failure === null) {
+      this.#activation.reload();
+      this.#policing.reload();
+    }
     // As in dbus-daemon, whatever has become of it.
     this.#announceServices();
     return failure;
@@ -285,9 +298,9 @@ export class Bus {
   }
 
   #connectMemory(
-    restored: { index: number; credentials: Credentials; state: MemorySnapshot } | null,
+    credentials: Credentials,
+    restored: { index: number; state: MemorySnapshot } | null,
   ): MemoryEnd {
-    const credentials = restored?.credentials ?? ownCredentials();
     const index = restored?.index ?? this.#admission.takeIndex();
     this.#admission.reserveIndex(index);
     const connection = this.#enter(index, credentials, -1, null, "in process");
@@ -318,9 +331,10 @@ export class Bus {
     return {
       authenticated: (connection) => {
         const { userId } = connection.credentials;
-        const groups = (): readonly number[] | null => groupsOf(connection);
-        if (userId !== null && this.#mayConnect(userId, groups)) return;
-        connection.close(`user ${userId ?? "unknown"} may not connect to this bus`);
+        const why = userId === null ? "" : this.#policing.objectionToUser(userId, connection);
+        if (why === null) return;
+        const reason = `user ${userId ?? "unknown"} may not connect to this bus`;
+        connection.close(why === "" ? reason : `${reason}: ${why}`);
       },
       message: (connection, memory, offset, byteLength) => {
         const sender = this.directory.at(connection.index);
@@ -343,6 +357,10 @@ export class Bus {
       undelivered: (sender, header, why) => this.#undelivered(sender, header, why),
       notFound: (sender, header, why) => this.#driver.notFound(sender, header, why),
       withheld: (sender, header, receiver) => this.#driver.withheld(sender, header, receiver),
+      denied: (sender, header, receiver) => {
+        const text = this.#policing.objectionToCopy(sender, receiver, header);
+        this.#driver.denied(sender, header, text);
+      },
       disconnect: (receiver, reason) => receiver.connection.close(reason),
     };
   }
@@ -364,6 +382,7 @@ export class Bus {
       activation: this.#activation,
       hold: (name, sender) => this.router.hold(name, sender),
       reload: () => this.reload(),
+      policing: this.#policing,
       register: (endpoint, uniqueName) => {
         this.#register(endpoint, uniqueName);
         this.#handshakes.end(endpoint.connection);
@@ -422,6 +441,7 @@ export class Bus {
       );
     }
     this.#statistics.noteRegistered(endpoint);
+    this.#policing.registered(endpoint);
   }
 
   #ownerChanged(name: string, oldOwner: Endpoint | null, newOwner: Endpoint | null): void {
@@ -430,12 +450,14 @@ export class Bus {
     if (oldOwner !== null) {
       const id = isUnique ? oldOwner.uniqueId : this.strings.findText(name);
       this.directory.withdraw(id, oldOwner);
+      this.#policing.namesChanged(oldOwner);
       // Who is gone is told nothing, but monitors see what it would have been told, as in dbus-daemon.
       if (!oldOwner.connection.isClosed || this.router.monitors.isActive) {
         this.#outgoing.signal(oldOwner, "NameLost", "s", [name]);
       }
     }
     if (newOwner !== null && !isUnique) this.directory.assign(name, newOwner);
+    if (newOwner !== null) this.#policing.namesChanged(newOwner);
     const oldName = oldOwner?.uniqueName ?? "";
     const newName = newOwner?.uniqueName ?? "";
     if (this.#isHeard) {
@@ -523,15 +545,10 @@ export class Bus {
     if (endpoint.isRegistered) this.#ownerChanged(endpoint.uniqueName, endpoint, null);
     this.#failCallersOf(endpoint);
     this.router.forget(endpoint);
+    this.#policing.namesChanged(endpoint);
     this.directory.leave(endpoint);
     this.#admission.left(connection.credentials, endpoint.index);
   }
-}
-
-function groupsOf(connection: Connection): readonly number[] | null {
-  const { groups, processDescriptor } = connection.readCredentials();
-  processDescriptor?.close();
-  return groups;
 }
 
 /** In-process peers are this process. */
