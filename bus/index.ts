@@ -6,6 +6,14 @@ export type { Limits } from "./limits.ts";
 export type { LogEntry } from "./log.ts";
 export type { ActivationOptions, BusOptions, ServiceDirectory, StartOptions } from "./options.ts";
 export { type Accounts, noAccounts } from "./policy/accounts.ts";
+export {
+  PolicyExplainer,
+  type PolicyExplanation,
+  type PolicyMessage,
+  type PolicyPeer,
+  type PolicyReceiver,
+  type PolicyStep,
+} from "./policy/explain.ts";
 export type { Policy } from "./policy/policy.ts";
 export {
   type ConnectRule,

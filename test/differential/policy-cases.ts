@@ -164,7 +164,9 @@ async function tell(stage: Stage, message: MessageCase, index: number): Promise<
     const call = { type: Type.Call, path: "/s", interface: "scaffold.I", member: "Call" };
     stage.client(requester).send({ ...call, destination: `:1.${sender}` });
     const isCall = (arrival: Arrival): boolean =>
-      arrival.interface === "scaffold.I" && arrival.sender === `:1.${requester}`;
+      arrival.interface === "scaffold.I" &&
+      arrival.sender === `:1.${requester}` &&
+      arrival.destination === `:1.${sender}`;
     replySerial = (await client.first(isCall, "the call")).serial;
   }
   const serial = client.takeSerial();
@@ -179,7 +181,10 @@ async function tell(stage: Stage, message: MessageCase, index: number): Promise<
     },
     Array(unixFds).fill("descriptor"),
   );
-  const arrivals = await client.drain();
+  // Its program ends at once, and then the sender is told; or it is not even started.
+  const isForNobody = draft.destination === NAMES.activatable;
+  const failures = isForNobody ? [await client.replyTo(serial)] : [];
+  const arrivals = [...failures, ...(await client.drain())];
   stage.note(sender, arrivals);
   for (const arrival of arrivals) {
     if (arrival.replySerial !== serial || arrival.sender !== DRIVER) continue;
