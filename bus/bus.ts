@@ -361,6 +361,7 @@ export class Bus {
         const text = this.#policing.objectionToCopy(sender, receiver, header);
         this.#driver.denied(sender, header, text);
       },
+      untold: (serial) => this.#driver.untold(serial),
       disconnect: (receiver, reason) => receiver.connection.close(reason),
     };
   }
