@@ -17,10 +17,19 @@ export function findUser(text: string): Account | null {
   return number === null ? null : { userId: number, groupId: number };
 }
 
-/** A group's number by name or by number; `null` if there is no such group. */
-export function findGroup(text: string): number | null {
+/**
+ * The number of a user that the user database knows, by name or by number, or `null`. As in dbus-daemon, policies
+ * are about no others.
+ */
+export function findKnownUser(text: string): number | null {
+  const fields = findEntry("passwd", text, 2);
+  return fields === null ? null : Number(fields[2]);
+}
+
+/** The same for a group. */
+export function findKnownGroup(text: string): number | null {
   const fields = findEntry("group", text, 2);
-  return fields === null ? parseId(text) : Number(fields[2]);
+  return fields === null ? null : Number(fields[2]);
 }
 
 function parseId(text: string): number | null {

@@ -111,7 +111,7 @@ const messages: readonly [string, string, (words: Words) => Partial<Draft>, Verd
   ],
   [
     "What the policy of the user allows and that of another group denies",
-    '<policy user="ME"><allow send_interface="INTERFACE"/></policy><policy group="4242"><deny send_interface="INTERFACE"/></policy>',
+    '<policy user="ME"><allow send_interface="INTERFACE"/></policy><policy group="games"><deny send_interface="INTERFACE"/></policy>',
     (w) => ({ interface: w.interface }),
     "passes",
   ],
