@@ -66,7 +66,7 @@ export class Enforcement implements Gatekeeper {
     return this.#policy.allowsAllMessages ? null : this;
   }
 
-  /** How many snapshots and standings are in use, for statistics. */
+  /** How many snapshots are in use. */
   get snapshotCount(): number {
     return this.#policy.snapshotCount;
   }
