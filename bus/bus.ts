@@ -398,7 +398,7 @@ export class Bus {
         const text = this.#policing.objectionToCopy(sender, receiver, header);
         this.#driver.denied(sender, header, text);
       },
-      untold: (serial) => this.#driver.untold(serial),
+      untold: (serial) => this.#driver.untold(serial, this.#policing.objection),
       disconnect: (receiver, reason) => receiver.connection.close(reason),
     };
   }

@@ -68,7 +68,7 @@ export class Policing {
   }
 
   /** Why `receiver`, who subscribed to it, is not given a copy of a message. */
-  objectionToCopy(sender: Endpoint, receiver: Endpoint, header: Header): string {
+  objectionToCopy(sender: Endpoint | null, receiver: Endpoint, header: Header): string {
     return this.#enforcement?.objectionToCopy(sender, receiver, header) ?? "";
   }
 

@@ -164,14 +164,15 @@ export class Driver {
   }
 
   /** Shows monitors why a subscriber is not given a broadcast; its sender does not know about it, either. */
-  denied(sender: Endpoint, header: Header, text: string): void {
-    this.#context.outgoing.showError(sender, header.serial, `${ERROR_PREFIX}AccessDenied`, text);
+  denied(sender: Endpoint | null, header: Header, text: string): void {
+    const name = `${ERROR_PREFIX}AccessDenied`;
+    if (sender === null) this.untold(header.serial, text);
+    else this.#context.outgoing.showError(sender, header.serial, name, text);
   }
 
   /** Shows monitors why the bus's own message of that serial does not arrive. */
-  untold(serial: number): void {
-    const { outgoing, policing } = this.#context;
-    outgoing.showErrorToDriver(serial, `${ERROR_PREFIX}AccessDenied`, policing.objection);
+  untold(serial: number, text: string): void {
+    this.#context.outgoing.showErrorToDriver(serial, `${ERROR_PREFIX}AccessDenied`, text);
   }
 
   #local(sender: Endpoint, header: Header): void {

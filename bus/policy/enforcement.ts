@@ -136,10 +136,11 @@ export class Enforcement implements Gatekeeper {
   }
 
   /** Why `receiver` is not given a copy: what monitors see. */
-  objectionToCopy(sender: Endpoint, receiver: Endpoint, header: Header): string {
+  objectionToCopy(sender: Endpoint | null, receiver: Endpoint, header: Header): string {
     this.#question.ask(this.#policy.strings, header, false, header.destination !== 0);
     const refused = { sender, receiver, header, isRequested: false };
-    return this.#refusal(this.#standingOf(sender), this.#standingOf(receiver), refused).text;
+    const from = sender === null ? this.#driver : this.#standingOf(sender);
+    return this.#refusal(from, this.#standingOf(receiver), refused).text;
   }
 
   /** The names of `endpoint` are others from now on. */
