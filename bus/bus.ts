@@ -488,14 +488,14 @@ export class Bus {
     if (oldOwner !== null) {
       const id = isUnique ? oldOwner.uniqueId : this.strings.findText(name);
       this.directory.withdraw(id, oldOwner);
-      this.#policing.namesChanged(oldOwner);
+      this.#policing.nameChanged(oldOwner, name, false);
       // Who is gone is told nothing, but monitors see what it would have been told, as in dbus-daemon.
       if (!oldOwner.connection.isClosed || this.router.monitors.isActive) {
         this.#outgoing.signal(oldOwner, "NameLost", "s", [name]);
       }
     }
     if (newOwner !== null && !isUnique) this.directory.assign(name, newOwner);
-    if (newOwner !== null) this.#policing.namesChanged(newOwner);
+    if (newOwner !== null) this.#policing.nameChanged(newOwner, name, true);
     const oldName = oldOwner?.uniqueName ?? "";
     const newName = newOwner?.uniqueName ?? "";
     if (this.#isHeard) {
@@ -577,7 +577,7 @@ export class Bus {
     if (endpoint.isRegistered) this.#ownerChanged(endpoint.uniqueName, endpoint, null);
     this.#failCallersOf(endpoint);
     this.router.forget(endpoint);
-    this.#policing.namesChanged(endpoint);
+    this.#policing.forget(endpoint);
     this.directory.leave(endpoint);
     this.#admission.left(connection, endpoint.index);
   }

@@ -143,8 +143,18 @@ export class Enforcement implements Gatekeeper {
     return this.#refusal(from, this.#standingOf(receiver), refused).text;
   }
 
-  /** The names of `endpoint` are others from now on. */
-  namesChanged(endpoint: Endpoint): void {
+  /** `endpoint` has got a name, as its owner or waiting for it, or has lost it. */
+  nameChanged(endpoint: Endpoint, name: string, isGained: boolean): void {
+    const standing = this.#peers[endpoint.index] ?? null;
+    if (standing === null) return;
+    const mentions = this.#policy.names.fitting([name]);
+    // A peer may have very many names: the others are only looked at if rules see a difference.
+    const isSame = mentions.every((mention) => isGained && standing.names.includes(mention));
+    if (!isSame) this.forget(endpoint);
+  }
+
+  /** `endpoint` is gone, or has to be looked at again. */
+  forget(endpoint: Endpoint): void {
     const standing = this.#peers[endpoint.index] ?? null;
     if (standing === null) return;
     this.#peers[endpoint.index] = null;
