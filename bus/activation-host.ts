@@ -5,12 +5,14 @@ import type { ActivationEnvironment } from "./activation-environment.ts";
 import type { Bus } from "./bus.ts";
 import type { Outgoing } from "./driver/outgoing.ts";
 import type { BusOptions } from "./options.ts";
+import type { Policing } from "./policing.ts";
 import { SYSTEMD_NAME } from "./systemd.ts";
 
 /** Parts of the bus that are made after activation, and are there when it needs them. */
 export interface LaterParts {
   outgoing(): Outgoing;
   environment(): ActivationEnvironment;
+  policing(): Policing;
   servicesChanged(): void;
 }
 
@@ -22,6 +24,7 @@ export function activationHost(bus: Bus, options: BusOptions, parts: LaterParts)
     address: () => bus.address,
     variables: () => parts.environment().variables,
     servicesChanged: () => parts.servicesChanged(),
+    objection: (name, sender) => parts.policing().objectionToStart(sender, name),
     failed: (name, why) => bus.router.notFound(name, why),
     requestUnit: (unit) => {
       const request = (wasShown: boolean): boolean => {

@@ -43,6 +43,8 @@ import { type Limits, LimitsInForce } from "./limits.ts";
 import { type Log, silent } from "./log.ts";
 import { NameRegistry } from "./names.ts";
 import type { BusOptions } from "./options.ts";
+import { Policing } from "./policing.ts";
+import type { Policy } from "./policy/policy.ts";
 import { type BusSnapshot, restoreBus, snapshotBus } from "./snapshot.ts";
 import { Statistics } from "./statistics.ts";
 import { SYSTEMD_NAME } from "./systemd.ts";
@@ -79,13 +81,13 @@ export class Bus {
   readonly #outgoing: Outgoing;
   readonly #owner: ConnectionOwner;
   readonly #connectionOptions: Omit<ConnectionOptions, "maxMessageBytes">;
-  readonly #mayConnect: (userId: number, groups: () => readonly number[] | null) => boolean;
   readonly #allowsAnonymous: () => boolean;
   readonly #admission: Admission;
   readonly #handshakes: Handshakes;
   readonly #environment: ActivationEnvironment;
   readonly #statistics: Statistics;
   readonly #memoryTransports: Map<Endpoint, MemoryTransport> = new Map();
+  readonly #policing: Policing;
   #isClosing = false;
 
   /** Use `createBus` or `startBus`. */
@@ -97,8 +99,6 @@ export class Bus {
     this.limits = this.#limits.values;
     this.#admission = new Admission(this.limits);
     this.log = options.log ?? silent;
-    const ownUserId = process.geteuid?.();
-    this.#mayConnect = options.mayConnect ?? ((userId) => userId === ownUserId || userId === 0);
     this.#allowsAnonymous = options.allowsAnonymous ?? (() => false);
     this.directory = new Directory(this.strings);
     this.subscriptions = new SubscriptionIndex(this.strings);
@@ -111,6 +111,7 @@ export class Bus {
       activationHost(this, options, {
         outgoing: () => this.#outgoing,
         environment: () => this.#environment,
+        policing: () => this.#policing,
         servicesChanged: () => {
           this.#announceServices();
           this.#endTurn();
@@ -146,6 +147,7 @@ export class Bus {
       () => this.#admission.count,
       () => this.#handshakes.size,
     );
+    this.#policing = new Policing(this, options);
     this.#driver = new Driver(this.strings, this.#driverContext(options));
     this.#owner = this.#connectionOwner();
     this.#connectionOptions = {
@@ -158,9 +160,22 @@ export class Bus {
     );
   }
 
-  /** A connection inside this process, before its handshake, with this process's own credentials. */
-  connect(): MemoryEnd {
-    return this.#connectMemory(null);
+  /**
+   * A connection inside this process, before its handshake. `credentials` is who the peer is said to be, as if the kernel
+   * had told it: by default this process.
+   */
+  connect(credentials: Partial<Credentials> = {}): MemoryEnd {
+    return this.#connectMemory({ ...ownCredentials(), ...credentials }, null);
+  }
+
+  /** Judges everybody by `policy` from now on, those who are connected included; nobody is disconnected by it. */
+  usePolicy(policy: Policy): void {
+    this.#policing.use(policy);
+  }
+
+  /** How many different sets of rules hold for the peers; 0 if nothing is asked about messages. */
+  get policySnapshotCount(): number {
+    return this.#policing.snapshotCount;
   }
 
   /** Counters since the bus began. */
@@ -195,7 +210,7 @@ export class Bus {
   ): { bus: Bus; ends: ReadonlyMap<string, MemoryEnd> } {
     const bus = new Bus(options, record);
     const ends = restoreBus(bus, record, (peer, credentials, state) => {
-      const end = bus.#connectMemory({ index: peer.index, credentials, state });
+      const end = bus.#connectMemory(credentials, { index: peer.index, state });
       const endpoint = bus.directory.at(peer.index);
       if (endpoint === null) throw new Error(`peer ${peer.index} was not restored`);
       if (peer.uniqueName !== "") {
@@ -257,6 +272,7 @@ export class Bus {
       this.#handshakes.limitsChanged();
       this.limitsChanged(this.limits);
       this.#activation.reload();
+      this.#policing.reload();
     }
     // As in dbus-daemon, whatever has become of it.
     this.#announceServices();
@@ -298,9 +314,9 @@ export class Bus {
   }
 
   #connectMemory(
-    restored: { index: number; credentials: Credentials; state: MemorySnapshot } | null,
+    credentials: Credentials,
+    restored: { index: number; state: MemorySnapshot } | null,
   ): MemoryEnd {
-    const credentials = restored?.credentials ?? ownCredentials();
     const index = restored?.index ?? this.#admission.takeIndex();
     this.#admission.reserveIndex(index);
     const connection = this.#enter(index, credentials, -1, null, "in process");
@@ -353,8 +369,10 @@ export class Bus {
     if (userId === null) {
       return this.#allowsAnonymous() ? null : "nobody may connect to this bus without being known";
     }
-    const isWelcome = this.#mayConnect(userId, () => groupsOf(connection));
-    return isWelcome ? null : `user ${userId} may not connect to this bus`;
+    const objection = this.#policing.objectionToUser(userId, connection);
+    if (objection === null) return null;
+    const refusal = `user ${userId} may not connect to this bus`;
+    return objection === "" ? refusal : `${refusal}: ${objection}`;
   }
 
   #cookieFinder(options: BusOptions): FindCookie {
@@ -376,6 +394,11 @@ export class Bus {
       undelivered: (sender, header, why) => this.#undelivered(sender, header, why),
       notFound: (sender, header, why) => this.#driver.notFound(sender, header, why),
       withheld: (sender, header, receiver) => this.#driver.withheld(sender, header, receiver),
+      denied: (sender, header, receiver) => {
+        const text = this.#policing.objectionToCopy(sender, receiver, header);
+        this.#driver.denied(sender, header, text);
+      },
+      untold: (serial) => this.#driver.untold(serial, this.#policing.objection),
       disconnect: (receiver, reason) => receiver.connection.close(reason),
     };
   }
@@ -397,6 +420,7 @@ export class Bus {
       activation: this.#activation,
       hold: (name, sender) => this.router.hold(name, sender),
       reload: () => this.reload(),
+      policing: this.#policing,
       register: (endpoint, uniqueName) => {
         this.#register(endpoint, uniqueName);
         this.#handshakes.end(endpoint.connection);
@@ -455,6 +479,7 @@ export class Bus {
       );
     }
     this.#statistics.noteRegistered(endpoint);
+    this.#policing.registered(endpoint);
   }
 
   #ownerChanged(name: string, oldOwner: Endpoint | null, newOwner: Endpoint | null): void {
@@ -463,12 +488,14 @@ export class Bus {
     if (oldOwner !== null) {
       const id = isUnique ? oldOwner.uniqueId : this.strings.findText(name);
       this.directory.withdraw(id, oldOwner);
+      this.#policing.nameChanged(oldOwner, name, false);
       // Who is gone is told nothing, but monitors see what it would have been told, as in dbus-daemon.
       if (!oldOwner.connection.isClosed || this.router.monitors.isActive) {
         this.#outgoing.signal(oldOwner, "NameLost", "s", [name]);
       }
     }
     if (newOwner !== null && !isUnique) this.directory.assign(name, newOwner);
+    if (newOwner !== null) this.#policing.nameChanged(newOwner, name, true);
     const oldName = oldOwner?.uniqueName ?? "";
     const newName = newOwner?.uniqueName ?? "";
     if (this.#isHeard) {
@@ -550,15 +577,10 @@ export class Bus {
     if (endpoint.isRegistered) this.#ownerChanged(endpoint.uniqueName, endpoint, null);
     this.#failCallersOf(endpoint);
     this.router.forget(endpoint);
+    this.#policing.forget(endpoint);
     this.directory.leave(endpoint);
     this.#admission.left(connection, endpoint.index);
   }
-}
-
-function groupsOf(connection: Connection): readonly number[] | null {
-  const { groups, processDescriptor } = connection.readCredentials();
-  processDescriptor?.close();
-  return groups;
 }
 
 /** In-process peers are this process. */

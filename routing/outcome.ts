@@ -15,5 +15,7 @@ export const Undelivered = {
   UnknownType: 6,
   /** Too much of this sender waits for destinations that are being found. */
   TooMuchPending: 7,
+  /** The gatekeeper does not let it pass. */
+  Denied: 8,
 } as const;
 export type Undelivered = (typeof Undelivered)[keyof typeof Undelivered];

@@ -37,6 +37,8 @@ export interface ActivationHost {
   requestUnit(unit: string): (() => void) | null;
   /** What peers have added to the environment. */
   variables(): ReadonlyMap<string, string>;
+  /** Why the message that `sender` has just sent for `name` may not start its owner; null: it may. */
+  objection(name: string, sender: Endpoint): string | null;
   /** Everything that waits for `name` fails. */
   failed(name: string, why: GatewayFailure): void;
   /** The list of activatable names may be another one. */
@@ -116,7 +118,7 @@ export class Activation implements Gateway {
   }
 
   find(name: string, sender: Endpoint, mayStart: boolean): GatewayAnswer | GatewayFailure {
-    const answer = mayStart ? this.#request(name, sender) : GatewayAnswer.Absent;
+    const answer = mayStart ? this.#request(name, sender, true) : GatewayAnswer.Absent;
     return answer === GatewayAnswer.Absent ? this.#next.find(name, sender, mayStart) : answer;
   }
 
@@ -126,7 +128,7 @@ export class Activation implements Gateway {
     sender: Endpoint,
     isOwned: boolean,
   ): GatewayAnswer | GatewayFailure | "running" {
-    if (!isOwned) return this.#request(name, sender);
+    if (!isOwned) return this.#request(name, sender, false);
     const refusal = this.#limitReached(name);
     if (refusal !== null) return refusal;
     const isKnown = this.#isSystemd(name) || this.#directories.find(name) !== null;
@@ -172,12 +174,17 @@ export class Activation implements Gateway {
     this.#watch.use(this.#options.directories().map(({ path }) => path));
   }
 
-  /** One more message wants `name` to be there. The order of the checks is dbus-daemon's. */
-  #request(name: string, sender: Endpoint): GatewayAnswer | GatewayFailure {
+  /**
+   * One more message wants `name` to be there; `isForOwner`: it is to be given to the owner. The order of the checks is
+   * dbus-daemon's.
+   */
+  #request(name: string, sender: Endpoint, isForOwner: boolean): GatewayAnswer | GatewayFailure {
     const refusal = this.#limitReached(name);
     if (refusal !== null) return refusal;
     const file = this.#isSystemd(name) ? null : this.#directories.find(name);
     if (file === null && !this.#isSystemd(name)) return GatewayAnswer.Absent;
+    const objection = isForOwner && file !== null ? this.#host.objection(name, sender) : null;
+    if (objection !== null) return failure("AccessDenied", objection);
     const pending = this.#pending.get(name) ?? this.#begin(name, file, sender);
     if ("errorName" in pending) return pending;
     pending.requestCount++;

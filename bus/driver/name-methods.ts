@@ -81,6 +81,9 @@ function requestName(call: Call, context: DriverContext): Answer {
       `Connection "${sender.uniqueName}" is not allowed to own the service "${name}"because it is reserved for D-Bus' use only`,
     );
   }
+  if (!context.policing.mayOwn(sender, name)) {
+    return driverError("AccessDenied", context.policing.objection);
+  }
   const limit = context.limits.maxNamesPerConnection;
   if (context.names.countOf(sender) >= limit && context.directory.findText(name) !== sender) {
     return driverError(

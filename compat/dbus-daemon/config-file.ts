@@ -2,14 +2,14 @@
 
 import { closeSync, existsSync, fstatSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import type { Limits, ServiceDirectory } from "../../bus/index.ts";
+import type { Limits, PolicyRule, ServiceDirectory } from "../../bus/index.ts";
 import { isMechanism, MECHANISMS, type Mechanism } from "../../transport/mechanism.ts";
 import { parseXml, type XmlElement } from "../../xml/parse.ts";
 import { type ConfigurationChoice, standardConfigurationPath } from "./arguments.ts";
 import type { Configuration, Problem } from "./configuration.ts";
 import { checkShape, problemAt } from "./element-shape.ts";
 import { parseLimit } from "./limit-element.ts";
-import { connectRules, type PolicyRule, readPolicy, unenforcedRules } from "./policy-elements.ts";
+import { readPolicy } from "./policy-elements.ts";
 import { isSelinuxActive, readAppArmor, readSelinux } from "./security-elements.ts";
 import {
   standardSessionDirectories,
@@ -114,20 +114,11 @@ class Loader {
 
   finish(path: string, problem: Problem | null): LoadResult {
     if (problem !== null) return { configuration: null, problem };
-    const { policyRules, ...values } = this.#draft;
-    if (values.listen.length === 0) {
+    const configuration = this.#draft;
+    if (configuration.listen.length === 0) {
       const text = "needs one or more <listen> elements with addresses";
       return { configuration: null, problem: problemAt(path, null, text) };
     }
-    const { denials, missing } = unenforcedRules(policyRules);
-    for (const { file, element } of denials) {
-      this.warn(file, element, "is not enforced yet: the bus lets pass what this denies");
-    }
-    if (missing.length > 0) {
-      const text = `no <policy> allows ${missing.join(", ")}, which dbus-daemon would refuse and this bus lets pass`;
-      this.warn(path, null, text);
-    }
-    const configuration = { ...values, connectRules: connectRules(policyRules) };
     return { configuration, problem: null };
   }
 

@@ -1,6 +1,6 @@
 /** What a bus configuration file says, as values. */
 
-import type { Limits, ServiceDirectory } from "../../bus/index.ts";
+import type { Limits, PolicyRule, ServiceDirectory } from "../../bus/index.ts";
 import type { Mechanism } from "../../transport/mechanism.ts";
 
 /** Something wrong or not obeyed in a configuration; `line` counts from 1 and is 0 when it is the whole file. */
@@ -16,13 +16,6 @@ export interface Problem {
 export function describeProblem({ file, line, element, text }: Problem): string {
   const place = line === 0 ? file : `${file}:${line}`;
   return element === "" ? `${place}: ${text}` : `${place}: ${element}: ${text}`;
-}
-
-/** One `<allow>` or `<deny>` about who may connect. `null` is the wildcard. */
-export interface ConnectRule {
-  readonly allows: boolean;
-  readonly subject: "user" | "group";
-  readonly id: number | null;
 }
 
 /** A configuration with everything included merged in; lists are in the order of the files. */
@@ -46,8 +39,8 @@ export interface Configuration {
   readonly serviceHelper: string | null;
   /** `$XDG_RUNTIME_DIR/dbus-1/services` if the configuration asks for it; to be created. */
   readonly transientServiceDirectory: string | null;
-  /** Applied in this order; the last one that fits decides. */
-  readonly connectRules: readonly ConnectRule[];
+  /** In the order of the files; their contexts say in which order they are applied. */
+  readonly policyRules: readonly PolicyRule[];
   /** What is understood and not obeyed, or looks like a mistake. */
   readonly warnings: readonly Problem[];
 }

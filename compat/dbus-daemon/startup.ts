@@ -147,6 +147,7 @@ class Daemon {
       takeover: "always",
       log: this.#log.write,
       systemdActivation: this.#given.systemdActivation,
+      complain: this.#given.complains,
       reload: () => this.#reload(),
     });
   }
