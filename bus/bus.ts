@@ -2,12 +2,13 @@
 
 import type { MatchRule } from "../matchrules/rule.ts";
 import { SubscriptionIndex } from "../matchrules/subscription-index.ts";
+import type { RoutingCounters } from "../routing/counters.ts";
 import { Directory } from "../routing/directory.ts";
 import { Endpoint } from "../routing/endpoint.ts";
 import { nowhere } from "../routing/gateway.ts";
 import type { NameAuthority } from "../routing/name-authority.ts";
 import { Undelivered } from "../routing/outcome.ts";
-import { type Meaning, Router, type RoutingCounters } from "../routing/router.ts";
+import { type Meaning, Router } from "../routing/router.ts";
 import {
   Connection,
   type ConnectionOptions,

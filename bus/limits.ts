@@ -1,6 +1,6 @@
 /** Every limit of the bus with its default and dbus-daemon's name for it, and those that count now. */
 
-import type { RoutingLimits } from "../routing/router.ts";
+import type { RoutingLimits } from "../routing/limits.ts";
 
 /**
  * dbus-daemon's `<limit>` elements in camelCase, times with their unit. Defaults are those of

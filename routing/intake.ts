@@ -7,11 +7,7 @@ import { Memory, SLACK_BYTES } from "../wire/memory.ts";
 import { rewriteHeader } from "../wire/stitch.ts";
 import { BodyValidator, type BodyViolation, bodyViolationText } from "../wire/validate.ts";
 import type { Endpoint } from "./endpoint.ts";
-
-/** What may change while messages come. */
-export interface IntakeLimits {
-  readonly maxMessageUnixFds: number;
-}
+import type { RoutingLimits } from "./limits.ts";
 
 /** The message in hand, taken from what a peer has sent. */
 export class Intake {
@@ -20,10 +16,10 @@ export class Intake {
   descriptorSet = 0;
   readonly #strings: Strings;
   readonly #stage: Stage;
-  readonly #limits: IntakeLimits;
+  readonly #limits: RoutingLimits;
   readonly #validator: BodyValidator = new BodyValidator();
 
-  constructor(strings: Strings, stage: Stage, limits: IntakeLimits) {
+  constructor(strings: Strings, stage: Stage, limits: RoutingLimits) {
     this.header = new Header(stage.arena);
     this.#strings = strings;
     this.#stage = stage;

@@ -7,11 +7,14 @@ import type { Header } from "../wire/header.ts";
 import type { Strings } from "../wire/intern.ts";
 import type { Memory } from "../wire/memory.ts";
 import { MessageFlag, MessageType } from "../wire/protocol.ts";
-import { appendSender, copyMessage } from "../wire/stitch.ts";
+import { copyMessage } from "../wire/stitch.ts";
+import { newCounters, type RoutingCounters } from "./counters.ts";
+import { Delivery } from "./delivery.ts";
 import type { Directory } from "./directory.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { type Gateway, GatewayAnswer, type GatewayFailure } from "./gateway.ts";
-import { Intake, type IntakeLimits } from "./intake.ts";
+import { Intake } from "./intake.ts";
+import type { RoutingLimits } from "./limits.ts";
 import { Monitors } from "./monitors.ts";
 import { Undelivered } from "./outcome.ts";
 import { PendingMessages } from "./pending.ts";
@@ -25,17 +28,6 @@ const {
   Signal: SIGNAL,
 } = MessageType;
 const { NoReplyExpected: NO_REPLY_EXPECTED, NoAutoStart: NO_AUTO_START } = MessageFlag;
-
-/** What the mechanism must not exceed; the bus fills it in, and may change it at any time. */
-export interface RoutingLimits extends IntakeLimits {
-  /** Bytes that may wait for one receiver. */
-  readonly maxOutgoingBytes: number;
-  /** Bytes of one sender that may wait for destinations being found. */
-  readonly maxPendingBytes: number;
-  readonly maxRepliesPerConnection: number;
-  /** Descriptors that may wait for one receiver that does not read. */
-  readonly maxOutgoingUnixFds: number;
-}
 
 /** What routing cannot know: the meaning of messages to and from the bus itself. */
 export interface Meaning {
@@ -60,33 +52,12 @@ export interface Meaning {
   disconnect(receiver: Endpoint, reason: string): void;
 }
 
-/** Counters since the bus began. */
-export interface RoutingCounters {
-  accepted: number;
-  unicast: number;
-  multicast: number;
-  delivered: number;
-  unexpectedReplies: number;
-  /** Messages to one receiver that did not reach it. */
-  undelivered: number;
-  /** Connections that were ended because they did not read. */
-  slowReceivers: number;
-}
-
 export class Router {
   readonly sequence: Sequence;
   readonly replies: ReplyTable = new ReplyTable();
   readonly pending: PendingMessages = new PendingMessages();
   readonly monitors: Monitors;
-  readonly counters: RoutingCounters = {
-    accepted: 0,
-    unicast: 0,
-    multicast: 0,
-    delivered: 0,
-    unexpectedReplies: 0,
-    undelivered: 0,
-    slowReceivers: 0,
-  };
+  readonly counters: RoutingCounters = newCounters();
   readonly #strings: Strings;
   readonly #stage: Stage;
   readonly #directory: Directory;
@@ -95,15 +66,11 @@ export class Router {
   readonly #limits: RoutingLimits;
   readonly #meaning: Meaning;
   readonly #intake: Intake;
+  readonly #delivery: Delivery;
   /** Of the message in hand, the intake's. */
   readonly #header: Header;
   readonly #arguments: Arguments;
   readonly #driverSenders: Int32Array;
-  /**
-   * Receivers to disconnect when the current message is done, and not before: a departure is itself
-   * a change of names with messages to others, and must not happen in the middle of another one.
-   */
-  readonly #doomed: Endpoint[] = [];
   #isRouting = false;
 
   constructor(
@@ -125,6 +92,15 @@ export class Router {
     this.#limits = limits;
     this.#meaning = meaning;
     this.#intake = new Intake(strings, stage, limits);
+    this.#delivery = new Delivery(
+      stage,
+      directory,
+      this.#intake,
+      this.sequence,
+      limits,
+      this.counters,
+      meaning.disconnect,
+    );
     this.#header = this.#intake.header;
     this.#arguments = new Arguments(this.#header);
     this.#driverSenders = new Int32Array([meaning.driverId]);
@@ -133,7 +109,7 @@ export class Router {
       stage,
       directory,
       meaning.driverId,
-      (receivers, count, unixFds) => this.#deliverToReceivers(count, unixFds, null, receivers),
+      (receivers, count, unixFds) => this.#delivery.toReceivers(receivers, count, unixFds, null),
     );
   }
 
@@ -150,12 +126,12 @@ export class Router {
     }
     this.#dispatch(sender);
     this.#isRouting = false;
-    if (this.#doomed.length > 0) this.#disconnectDoomed();
+    this.#delivery.disconnectDoomed();
   }
 
   /** A turn is over: who could not be given a message is disconnected, strings that nobody holds may go. */
   endTurn(): void {
-    this.#disconnectDoomed();
+    this.#delivery.disconnectDoomed();
     this.#strings.sweep();
   }
 
@@ -173,7 +149,7 @@ export class Router {
     if (this.monitors.isActive) this.monitors.seeFromDriver(memory, offset, length, sequence, 0);
     if (count === 0) return;
     this.#stage.message(sequence, memory, offset, length, 0, 0, memory, 0, 0, 0);
-    this.#deliverToReceivers(count, 0, null);
+    this.#delivery.toReceivers(this.#subscriptions.receivers, count, 0, null);
   }
 
   /**
@@ -194,8 +170,8 @@ export class Router {
     }
     if (receiver.connection.isClosed) return;
     this.#stage.message(sequence, memory, offset, byteLength, 0, 0, memory, 0, 0, descriptors);
-    if (this.#isFull(receiver)) {
-      this.#doom(receiver, "it does not read its replies");
+    if (this.#delivery.isFull(receiver)) {
+      this.#delivery.doom(receiver, "it does not read its replies");
       return;
     }
     this.#stage.to(receiver.connection);
@@ -309,10 +285,10 @@ export class Router {
       this.counters.unexpectedReplies++;
       return;
     }
-    this.#stageMessage(sender);
-    if (this.#isFull(receiver, header.unixFds)) {
+    this.#delivery.stageMessage(sender);
+    if (this.#delivery.isFull(receiver, header.unixFds)) {
       receiver.missedCount++;
-      if (isReply) this.#doom(receiver, "it does not read its replies");
+      if (isReply) this.#delivery.doom(receiver, "it does not read its replies");
       else this.#undelivered(sender, Undelivered.ReceiverFull);
       return;
     }
@@ -346,8 +322,8 @@ export class Router {
     );
     this.counters.multicast++;
     if (count === 0) return;
-    this.#stageMessage(sender);
-    this.#deliverToReceivers(count, header.unixFds, null);
+    this.#delivery.stageMessage(sender);
+    this.#delivery.toReceivers(this.#subscriptions.receivers, count, header.unixFds, null);
     if (header.unixFds !== 0 && this.monitors.isActive) this.#reportWithheld(sender, null, count);
   }
 
@@ -365,30 +341,10 @@ export class Router {
       receiver === null ? 1 : receiver.senderCount,
     );
     if (count === 0) return;
-    this.#stageMessage(sender);
-    this.#deliverToReceivers(count, header.unixFds, receiver);
+    this.#delivery.stageMessage(sender);
+    this.#delivery.toReceivers(this.#subscriptions.receivers, count, header.unixFds, receiver);
     if (header.unixFds !== 0 && this.monitors.isActive) {
       this.#reportWithheld(sender, receiver, count);
-    }
-  }
-
-  #deliverToReceivers(
-    count: number,
-    unixFds: number,
-    except: Endpoint | null,
-    receivers: Int32Array = this.#subscriptions.receivers,
-  ): void {
-    for (let i = 0; i < count; i++) {
-      const receiver = this.#directory.at(receivers[i] as number); // match filled in count of them
-      if (receiver === null || receiver === except) continue;
-      if (unixFds !== 0 && !receiver.connection.passesDescriptors) continue;
-      if (this.#isFull(receiver, unixFds)) {
-        const what = receiver.isMonitor ? "what it monitors" : "the signals that it subscribed to";
-        this.#doom(receiver, `it does not read ${what}`);
-        continue;
-      }
-      this.#stage.to(receiver.connection);
-      this.counters.delivered++;
     }
   }
 
@@ -466,57 +422,8 @@ export class Router {
       if (held.descriptors !== 0) this.#stage.releaseDescriptors(held.descriptors);
     }
     if (this.#isRouting) return;
-    this.#disconnectDoomed();
+    this.#delivery.disconnectDoomed();
     this.#stage.flush();
-  }
-
-  /** Stages the message in hand with its sender's name stitched in. */
-  #stageMessage(sender: Endpoint): void {
-    const header = this.#header;
-    const stage = this.#stage;
-    const memory = header.memory;
-    appendSender(header, sender.senderFieldLength);
-    stage.message(
-      sender.lastSequence,
-      memory,
-      header.offset,
-      header.headerLength,
-      stage.senderOffset(sender.index, header.isLittleEndian),
-      (sender.senderFieldLength + 7) & ~7,
-      memory,
-      header.bodyOffset,
-      header.bodyLength,
-      this.#intake.descriptorSet,
-    );
-  }
-
-  #isFull(receiver: Endpoint, unixFds = 0): boolean {
-    // Who has missed one message must not be given a later one.
-    if (receiver.doom !== "") return true;
-    const stage = this.#stage;
-    const queued = receiver.connection.queuedBytes(stage.turn);
-    const bytes = queued + stage.messageLength;
-    if (queued !== 0 && bytes > this.#limits.maxOutgoingBytes) return true;
-    if (bytes > receiver.peakQueuedBytes) receiver.peakQueuedBytes = bytes;
-    if (unixFds === 0) return false;
-    const limit = this.#limits.maxOutgoingUnixFds;
-    return !receiver.admitDescriptors(unixFds, this.sequence.last, stage.turn, limit);
-  }
-
-  #doom(receiver: Endpoint, reason: string): void {
-    if (receiver.doom !== "") return;
-    this.counters.slowReceivers++;
-    const queued = receiver.connection.queuedBytes(this.#stage.turn);
-    receiver.doom = `${reason}: ${queued} bytes wait, ${this.#limits.maxOutgoingBytes} may`;
-    this.#doomed.push(receiver);
-  }
-
-  #disconnectDoomed(): void {
-    for (;;) {
-      const receiver = this.#doomed.shift();
-      if (receiver === undefined) return;
-      this.#meaning.disconnect(receiver, receiver.doom);
-    }
   }
 }
 

@@ -128,7 +128,8 @@ export class Reader {
   readBytesTo(end: number): Uint8Array {
     const byteLength = end - this.#at;
     const at = this.#take(byteLength);
-    return this.#bytes.slice(at, at + byteLength);
+    // `slice` of a Buffer would be a view, and a Buffer.
+    return new Uint8Array(this.#bytes.subarray(at, at + byteLength));
   }
 
   /** Throws unless the last byte has been read. */

@@ -144,7 +144,7 @@ activation("A program gets no descriptors of the bus", { spec: "dbus-daemon" }, 
 });
 
 activation("A program has no signals blocked", { spec: "dbus-daemon" }, async (scene) => {
-  const printed = await output(await scene.client(), "", "grep SigBlk /proc/$$/status");
+  const printed = await output(await scene.client(), "", "exec grep SigBlk /proc/self/status");
   expect(printed.trim()).toMatch(/^SigBlk:\s+0+$/);
 });
 

@@ -134,6 +134,13 @@ test("ay becomes bytes of its own, and a dictionary a Map", () => {
   expect(map).toEqual(new Map([["k", new Variant("u", 3)]]));
 });
 
+test("ay of a Buffer is no view of it, and no Buffer", () => {
+  const buffer = Buffer.from(marshal("ay", [[1, 2]]));
+  const [array] = unmarshal("ay", buffer);
+  buffer.fill(0);
+  expect(array).toStrictEqual(Uint8Array.of(1, 2));
+});
+
 test("of equal keys the last stays", () => {
   const bytes = marshal("a(yy)", [
     [

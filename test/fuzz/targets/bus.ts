@@ -39,6 +39,12 @@ export function busTarget(): Target {
   };
 }
 
+interface SentSignal {
+  /** `SENDER NUMBER` */
+  readonly key: string;
+  readonly message: DescribedMessage;
+}
+
 /** A line begins with a verb and a peer; with `+` in front, the next line is of the same turn. */
 class Program {
   readonly #bus: Bus;
@@ -48,6 +54,7 @@ class Program {
   #signalCount = 0;
   /** Have peers come or gone, or names, in this turn? */
   #isUnsettled = false;
+  #signalsOfTurn: SentSignal[] = [];
 
   constructor(bus: Bus) {
     this.#bus = bus;
@@ -59,9 +66,10 @@ class Program {
       const [verb = "", peer = "", ...words] = textOf(line).split(" ");
       this.#step(verb, Number(peer), words);
       if (isOfSameTurn) continue;
+      this.#expectSignals();
       await turn();
-      this.#isUnsettled = false;
     }
+    this.#expectSignals();
     await this.#end();
   }
 
@@ -150,7 +158,7 @@ class Program {
     if (path === LOCAL_PATH || named === LOCAL_INTERFACE) return;
     const number = this.#signalCount++;
     const body = [text, number];
-    const sent: DescribedMessage = {
+    const message: DescribedMessage = {
       ...EMPTY_MESSAGE,
       sender: peer.uniqueName,
       senderNames: WELL_KNOWN_NAMES.filter(
@@ -161,14 +169,24 @@ class Program {
       member,
       args: [{ kind: "string", value: text }, { kind: "other" }],
     };
-    for (const one of this.#peers) {
-      if (one === null || one.isRogue || one.isGone) continue;
-      const isMatching = one.rules.some((rule) => matches(rule, sent));
-      const key = `${peer.uniqueName} ${number}`;
-      if (this.#isUnsettled || one.unansweredRules > 0) one.possible.add(key);
-      else if (isMatching) one.expected.add(key);
-    }
+    this.#signalsOfTurn.push({ key: `${peer.uniqueName} ${number}`, message });
     peer.send(signal({ path, interface: named, member, signature: "su", body }));
+  }
+
+  /**
+   * Before anything of a turn reaches the bus: who has to hear the signals of it. What peers send in one turn
+   * comes peer by peer, so a rule asked for or given up in it may count for signals said before, or not.
+   */
+  #expectSignals(): void {
+    for (const { key, message } of this.#signalsOfTurn) {
+      for (const one of this.#peers) {
+        if (one === null || one.isRogue || one.isGone) continue;
+        if (this.#isUnsettled || one.unansweredRules > 0) one.possible.add(key);
+        else if (one.rules.some((rule) => matches(rule, message))) one.expected.add(key);
+      }
+    }
+    this.#signalsOfTurn = [];
+    this.#isUnsettled = false;
   }
 
   /** Who owes answers leaves, then everybody has to have got all that is theirs; then nothing is left. */
