@@ -2,6 +2,7 @@
 
 import type { StartOptions } from "../../bus/index.ts";
 import type { Configuration, ConnectRule } from "./configuration.ts";
+import { UNCONFIGURED_LIMITS } from "./limit-element.ts";
 
 /**
  * The options that follow from a configuration alone. `current` is asked each time somebody connects, and
@@ -20,7 +21,7 @@ export function busOptionsOf(
       refusal: () =>
         current().serviceHelper === null ? null : "<servicehelper> is not supported yet",
     },
-    limits: () => current().limits,
+    limits: () => ({ ...UNCONFIGURED_LIMITS, ...current().limits }),
     ...(authentication.length > 0 && { authentication }),
     mayConnect: (userId, groups) => {
       const isOwner = (): boolean => userId === process.geteuid?.();

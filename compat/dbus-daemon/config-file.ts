@@ -1,15 +1,21 @@
 /** Loads a bus configuration file and everything it includes, as dbus-daemon does. */
 
-import { closeSync, existsSync, fstatSync, openSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { Limits, ServiceDirectory } from "../../bus/index.ts";
-import { parseXml, type XmlElement } from "../../xml/parse.ts";
+import { parseXml, type XmlElement, type XmlProblem } from "../../xml/parse.ts";
 import { type ConfigurationChoice, standardConfigurationPath } from "./arguments.ts";
-import type { Configuration, Problem } from "./configuration.ts";
+import type { Configuration, Place, Problem } from "./configuration.ts";
+import { readConfigurationText } from "./configuration-text.ts";
 import { checkShape, problemAt } from "./element-shape.ts";
 import { parseLimit } from "./limit-element.ts";
 import { connectRules, type PolicyRule, readPolicy, unenforcedRules } from "./policy-elements.ts";
-import { isSelinuxActive, readAppArmor, readSelinux } from "./security-elements.ts";
+import {
+  readAppArmorMode,
+  readSelinux,
+  type SecurityModules,
+  securityModules,
+} from "./security-elements.ts";
 import {
   standardSessionDirectories,
   systemServiceDirectories,
@@ -22,18 +28,34 @@ export type LoadResult =
   | { readonly configuration: Configuration; readonly problem: null }
   | { readonly configuration: null; readonly problem: Problem };
 
-/** Loads the chosen configuration; `environment` decides where service files are looked for. */
+/**
+ * Within 1 MiB of file, which is dbus-daemon's limit, entities may stand for as much again; expat, which
+ * dbus-daemon uses, begins to look at 8 MiB.
+ */
+const xmlLimits = { maxCharacters: 1 << 20, maxDepth: 64, maxEntityCharacters: 1 << 20 };
+
+/** What of the machine decides what a configuration means. */
+export interface Surroundings {
+  /** Where service files are looked for. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly security: SecurityModules;
+}
+
+/** Loads the chosen configuration; `surroundings` are by default those of this process. */
 export function loadConfiguration(
   choice: ConfigurationChoice,
-  environment: Readonly<Record<string, string | undefined>> = process.env,
+  surroundings: Partial<Surroundings> = {},
 ): LoadResult {
-  const path = choice.kind === "file" ? choice.path : standardConfigurationPath[choice.kind];
-  const loader = new Loader(environment);
+  const path = resolve(
+    choice.kind === "file" ? choice.path : standardConfigurationPath[choice.kind],
+  );
+  const { environment = process.env, security = securityModules() } = surroundings;
+  const loader = new Loader({ environment, security });
   if (choice.kind !== "file" && !existsSync(path)) {
     loader.warn(path, null, "not installed; the configuration built into onehop is used instead");
     return loader.finish(path, loader.readText(path, builtInConfiguration[choice.kind]));
   }
-  return loader.finish(path, loader.readFile(path, false));
+  return loader.finish(path, loader.readFile(path));
 }
 
 /** Everything read so far. Copied before a file that may be dropped as a whole. */
@@ -52,12 +74,14 @@ interface Draft {
   readonly authentication: string[];
   readonly serviceDirectories: ServiceDirectory[];
   serviceHelper: string | null;
+  readonly watchedDirectories: string[];
   readonly policyRules: PolicyRule[];
+  readonly selinuxAssociations: Mention[];
   readonly warnings: Problem[];
 }
 
-/** The element that asks for another file. */
-interface Includer {
+/** An element somewhere, such as the one that asks for another file. */
+interface Mention {
   readonly file: string;
   readonly element: XmlElement;
 }
@@ -81,13 +105,17 @@ const attributesOf: Readonly<Record<string, readonly string[]>> = {
 
 /** Reads files into one draft; every method returns what stopped it, or `null`. */
 class Loader {
-  readonly #environment: Readonly<Record<string, string | undefined>>;
+  readonly #surroundings: Surroundings;
   /** Device and inode of the files being read, to notice a file that includes itself. */
   readonly #open: string[];
   #draft: Draft;
+  /** Says that a file does not exist: who asked for its includer with `ignore_missing` ignores that, too. */
+  #missing: Problem | null = null;
+  /** The last one counts, even that of a file which is left out, as in dbus-daemon: it is not forgotten. */
+  #appArmor: Mention | null = null;
 
-  constructor(environment: Readonly<Record<string, string | undefined>>) {
-    this.#environment = environment;
+  constructor(surroundings: Surroundings) {
+    this.#surroundings = surroundings;
     this.#open = [];
     this.#draft = {
       type: null,
@@ -104,7 +132,9 @@ class Loader {
       authentication: [],
       serviceDirectories: [],
       serviceHelper: null,
+      watchedDirectories: [],
       policyRules: [],
+      selinuxAssociations: [],
       warnings: [],
     };
   }
@@ -115,7 +145,9 @@ class Loader {
 
   finish(path: string, problem: Problem | null): LoadResult {
     if (problem !== null) return { configuration: null, problem };
-    const { policyRules, ...values } = this.#draft;
+    const unprotected = this.#checkSecurity(path);
+    if (unprotected !== null) return { configuration: null, problem: unprotected };
+    const { policyRules, selinuxAssociations: _, ...values } = this.#draft;
     if (values.listen.length === 0) {
       const text = "needs one or more <listen> elements with addresses";
       return { configuration: null, problem: problemAt(path, null, text) };
@@ -132,45 +164,71 @@ class Loader {
     return { configuration, problem: null };
   }
 
-  /** Reads one file, for `includer` if there is one. A missing one is no problem if `mayBeMissing`. */
-  readFile(path: string, mayBeMissing: boolean, includer: Includer | null = null): Problem | null {
+  /**
+   * What may be asked of security modules and is not: a configuration that relies on it is refused.
+   * Labels of names rely on SELinux; `<apparmor mode="required">` says that it relies on AppArmor.
+   */
+  #checkSecurity(path: string): Problem | null {
+    const { selinux, hasAppArmor } = this.#surroundings.security;
+    if (this.#appArmor !== null) {
+      const { file, element } = this.#appArmor;
+      const mode = readAppArmorMode(element);
+      if (mode === "required")
+        return problemAt(file, element, "this bus has no AppArmor mediation");
+      if (mode === "enabled" && hasAppArmor) {
+        this.warn(file, element, "is not obeyed: AppArmor is not asked");
+      }
+    }
+    if (selinux === "absent") return null;
+    const [association] = this.#draft.selinuxAssociations;
+    if (association === undefined) {
+      this.warn(path, null, `SELinux is ${selinux}, and this bus does not ask it`);
+      return null;
+    }
+    const { file, element } = association;
+    if (selinux === "enforcing") {
+      return problemAt(
+        file,
+        element,
+        "this bus has no SELinux mediation, and SELinux is enforcing",
+      );
+    }
+    this.warn(file, element, "is not obeyed: SELinux is not asked");
+    return null;
+  }
+
+  /** Reads one file, for `includer` if there is one. */
+  readFile(path: string, includer: Mention | null = null): Problem | null {
     const refuse = (text: string): Problem =>
       includer === null
         ? problemAt(path, null, text)
         : problemAt(includer.file, includer.element, `${path}: ${text}`);
-    let text: string;
-    let identity: string;
-    try {
-      const descriptor = openSync(path, "r");
-      try {
-        const { dev, ino } = fstatSync(descriptor);
-        identity = `${dev}:${ino}`;
-        const bytes = readFileSync(descriptor);
-        text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-      } finally {
-        closeSync(descriptor);
-      }
-    } catch (error) {
-      if (mayBeMissing && systemErrorCode(error) === "ENOENT") return null;
-      return refuse(`cannot be read: ${describeError(error)}`);
+    const result = readConfigurationText(path);
+    if (result.kind === "unreadable") {
+      const problem = refuse(result.message);
+      if (result.isMissing) this.#missing = problem;
+      return problem;
     }
-    if (this.#open.includes(identity)) return refuse("circular inclusion");
-    this.#open.push(identity);
-    const problem = this.readText(path, text);
-    this.#open.pop();
-    return problem;
+    let problem: Problem | null;
+    if (result.kind === "garbled") problem = xmlProblem(path, result.problem);
+    else {
+      if (this.#open.includes(result.identity)) return refuse("circular inclusion");
+      this.#open.push(result.identity);
+      problem = this.readText(path, result.text);
+      this.#open.pop();
+    }
+    if (problem === null || includer === null) return problem;
+    const place: Place = { file: includer.file, line: includer.element.line };
+    const told = { ...problem, includedFrom: [...problem.includedFrom, place] };
+    if (problem === this.#missing) this.#missing = told;
+    return told;
   }
 
   readText(file: string, text: string): Problem | null {
-    const { root, problem } = parseXml(text);
-    if (problem !== null) {
-      return {
-        file,
-        line: problem.line,
-        element: "",
-        text: `${problem.message} (column ${problem.column})`,
-      };
-    }
+    const result = parseXml(text, xmlLimits);
+    if (result.problem !== null) return xmlProblem(file, result.problem);
+    const { root, omissions } = result;
+    for (const omission of omissions) this.#draft.warnings.push(xmlProblem(file, omission));
     if (root.name !== "busconfig") return problemAt(file, root, "the root must be <busconfig>");
     const unexpected = checkShape(file, root, [], false);
     if (unexpected !== null) return unexpected;
@@ -204,22 +262,25 @@ class Loader {
         draft.keepsUmask = true;
         return null;
       case "syslog":
-        draft.usesSyslog = true;
+        // That of an included file has no effect in dbus-daemon.
+        if (this.#open.length <= 1) draft.usesSyslog = true;
         return null;
       case "allow_anonymous":
         draft.allowsAnonymous = true;
         return null;
       case "standard_session_servicedirs":
-        draft.transientServiceDirectory = transientServiceDirectory(this.#environment);
-        standardSessionDirectories(this.#environment).forEach(this.#addServiceDirectory);
+        draft.transientServiceDirectory = transientServiceDirectory(this.#surroundings.environment);
+        standardSessionDirectories(this.#surroundings.environment).forEach(
+          this.#addServiceDirectory,
+        );
         return null;
       case "standard_system_servicedirs":
         for (const path of systemServiceDirectories()) this.#addServiceDirectory({ path });
         return null;
       case "selinux":
-        return this.#readSecurity(file, element, readSelinux);
+        return this.#readSelinux(file, element);
       default:
-        return this.#readSecurity(file, element, readAppArmor);
+        return this.#readAppArmor(file, element);
     }
   }
 
@@ -244,7 +305,7 @@ class Loader {
         this.#addServiceDirectory({ path: fullPath(file, text) });
         return null;
       case "servicehelper":
-        draft.serviceHelper = text;
+        draft.serviceHelper = fullPath(file, text);
         this.warn(file, element, "is not supported yet: no service is started");
         return null;
       case "include":
@@ -287,10 +348,21 @@ class Loader {
     return null;
   }
 
-  #readSecurity(file: string, element: XmlElement, read: typeof readSelinux): Problem | null {
-    const { problem, warning } = read(file, element);
-    if (warning !== null) this.warn(file, element, warning);
-    return problem;
+  #readSelinux(file: string, element: XmlElement): Problem | null {
+    const associations = readSelinux(file, element);
+    if ("text" in associations) return associations;
+    for (const association of associations) {
+      this.#draft.selinuxAssociations.push({ file, element: association });
+    }
+    return null;
+  }
+
+  #readAppArmor(file: string, element: XmlElement): Problem | null {
+    if (readAppArmorMode(element) === null) {
+      return problemAt(file, element, 'mode must be "required", "enabled" or "disabled"');
+    }
+    this.#appArmor = { file, element };
+    return null;
   }
 
   #readPolicy(file: string, element: XmlElement): Problem | null {
@@ -309,16 +381,21 @@ class Loader {
       }
     }
     const isSet = (name: string): boolean => element.attributes.get(name) === "yes";
-    if (isSet("if_selinux_enabled")) {
-      // Its contents only say how SELinux labels names, which this bus does not ask about.
-      if (isSelinuxActive())
-        this.warn(file, element, "left out: names are not labelled for SELinux");
-      return null;
-    }
-    if (isSet("selinux_root_relative")) {
-      return problemAt(file, element, "the root of the SELinux policy is not known");
-    }
-    return this.readFile(fullPath(file, text), isSet("ignore_missing"), { file, element });
+    const { selinux, selinuxRoot } = this.#surroundings.security;
+    if (isSet("if_selinux_enabled") && selinux === "absent") return null;
+    const path = isSet("selinux_root_relative") ? resolve(selinuxRoot, text) : fullPath(file, text);
+    const before = copyOf(this.#draft);
+    const problem = this.readFile(path, { file, element });
+    if (problem === null || problem !== this.#missing || !isSet("ignore_missing")) return problem;
+    this.#draft = before;
+    // As in dbus-daemon, a file that needs a missing one is as good as missing; here that is told.
+    if (problem.includedFrom.length > 0) this.#leaveOut(problem);
+    return null;
+  }
+
+  #leaveOut(problem: Problem): void {
+    const text = `${problem.text}; the whole file is left out`;
+    this.#draft.warnings.push({ ...problem, text });
   }
 
   #includeDirectory(file: string, element: XmlElement, directory: string): Problem | null {
@@ -332,14 +409,20 @@ class Loader {
     // dbus-daemon takes the order of the directory; a sorted one is the same on every machine.
     for (const name of names.filter((name) => name.endsWith(".conf")).sort()) {
       const before = copyOf(this.#draft);
-      const problem = this.readFile(join(directory, name), true, { file, element });
+      const problem = this.readFile(join(directory, name), { file, element });
       if (problem === null) continue;
       // One bad file of some package must not keep the whole bus from starting: it is left out.
       this.#draft = before;
-      before.warnings.push({ ...problem, text: `${problem.text}; the whole file is left out` });
+      // A link to nothing is no file.
+      if (problem !== this.#missing || problem.includedFrom.length > 0) this.#leaveOut(problem);
     }
+    this.#draft.watchedDirectories.push(directory);
     return null;
   }
+}
+
+function xmlProblem(file: string, { message, line, column }: XmlProblem): Problem {
+  return { file, line, element: "", text: `${message} (column ${column})`, includedFrom: [] };
 }
 
 function copyOf(draft: Draft): Draft {
@@ -350,7 +433,9 @@ function copyOf(draft: Draft): Draft {
     listen: [...draft.listen],
     authentication: [...draft.authentication],
     serviceDirectories: [...draft.serviceDirectories],
+    watchedDirectories: [...draft.watchedDirectories],
     policyRules: [...draft.policyRules],
+    selinuxAssociations: [...draft.selinuxAssociations],
     warnings: [...draft.warnings],
   };
 }

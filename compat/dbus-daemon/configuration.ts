@@ -9,12 +9,21 @@ export interface Problem {
   /** The element as it is written, for example `<deny own="*">`; empty when there is none to name. */
   readonly element: string;
   readonly text: string;
+  /** The elements that led to the file, the innermost first. */
+  readonly includedFrom: readonly Place[];
 }
 
-/** `file:line: <element>: text`, the form in which every problem is told. */
-export function describeProblem({ file, line, element, text }: Problem): string {
+export interface Place {
+  readonly file: string;
+  readonly line: number;
+}
+
+/** `file:line: <element>: text (included from file:line)`, the form in which every problem is told. */
+export function describeProblem({ file, line, element, text, includedFrom }: Problem): string {
   const place = line === 0 ? file : `${file}:${line}`;
-  return element === "" ? `${place}: ${text}` : `${place}: ${element}: ${text}`;
+  const chain = includedFrom.map((include) => `included from ${include.file}:${include.line}`);
+  const told = chain.length === 0 ? text : `${text} (${chain.join(", ")})`;
+  return element === "" ? `${place}: ${told}` : `${place}: ${element}: ${told}`;
 }
 
 /** One `<allow>` or `<deny>` about who may connect. `null` is the wildcard. */
@@ -45,6 +54,8 @@ export interface Configuration {
   readonly serviceHelper: string | null;
   /** `$XDG_RUNTIME_DIR/dbus-1/services` if the configuration asks for it; to be created. */
   readonly transientServiceDirectory: string | null;
+  /** What to watch for files that come, go or change: every `<includedir>` that is there. */
+  readonly watchedDirectories: readonly string[];
   /** Applied in this order; the last one that fits decides. */
   readonly connectRules: readonly ConnectRule[];
   /** What is understood and not obeyed, or looks like a mistake. */

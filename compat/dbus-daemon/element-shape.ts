@@ -31,7 +31,8 @@ export function checkShape(
 
 /** A problem with an element, which is shown by its start tag; `null` for the whole file. */
 export function problemAt(file: string, element: XmlElement | null, text: string): Problem {
-  if (element === null) return { file, line: 0, element: "", text };
+  if (element === null) return { file, line: 0, element: "", text, includedFrom: [] };
   const attributes = [...element.attributes].map(([name, value]) => ` ${name}="${value}"`).join("");
-  return { file, line: element.line, element: `<${element.name}${attributes}>`, text };
+  const shown = `<${element.name}${attributes}>`;
+  return { file, line: element.line, element: shown, text, includedFrom: [] };
 }
