@@ -5,8 +5,8 @@ import { busOptionsOf } from "../compat/dbus-daemon/bus-options.ts";
 import { loadConfiguration } from "../compat/dbus-daemon/config-file.ts";
 import { describeProblem, describeUnenforcedLimits } from "../compat/dbus-daemon/configuration.ts";
 import {
-  createTransientDirectory,
   standardSessionDirectories,
+  withTransientDirectory,
 } from "../compat/dbus-daemon/service-directories.ts";
 
 /** Where to take the options from: a file, dbus-daemon's session configuration, or only defaults. */
@@ -31,10 +31,11 @@ export function readBusSource(source: BusSource, listen: readonly string[]): Bus
     const activation = { directories: () => standardSessionDirectories(process.env) };
     return { options: { listen, mayConnect: isOwner, activation }, notes: [], problem: null };
   }
-  const { configuration, problem } = loadConfiguration(
+  const loaded = loadConfiguration(
     configFile === undefined ? { kind: "session" } : { kind: "file", path: configFile },
   );
-  if (configuration === null) return { options: null, problem: describeProblem(problem) };
+  if (loaded.problem !== null) return { options: null, problem: describeProblem(loaded.problem) };
+  const { configuration, problem: trouble } = withTransientDirectory(loaded.configuration);
   const options = {
     ...busOptionsOf(configuration, () => configuration),
     listen: listen.length > 0 ? listen : configuration.listen,
@@ -44,8 +45,6 @@ export function readBusSource(source: BusSource, listen: readonly string[]): Bus
     text: describeProblem(warning),
     fields: {},
   }));
-  const { transientServiceDirectory: transient } = configuration;
-  const trouble = transient === null ? null : createTransientDirectory(transient);
   if (trouble !== null) {
     notes.push({ level: "warning", text: `no transient services: ${trouble}`, fields: {} });
   }

@@ -399,6 +399,7 @@ class Loader {
   }
 
   #includeDirectory(file: string, element: XmlElement, directory: string): Problem | null {
+    this.#draft.watchedDirectories.push(directory);
     let names: string[];
     try {
       names = readdirSync(directory);
@@ -416,7 +417,6 @@ class Loader {
       // A link to nothing is no file.
       if (problem !== this.#missing || problem.includedFrom.length > 0) this.#leaveOut(problem);
     }
-    this.#draft.watchedDirectories.push(directory);
     return null;
   }
 }

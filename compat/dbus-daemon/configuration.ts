@@ -54,12 +54,32 @@ export interface Configuration {
   readonly serviceHelper: string | null;
   /** `$XDG_RUNTIME_DIR/dbus-1/services` if the configuration asks for it; to be created. */
   readonly transientServiceDirectory: string | null;
-  /** What to watch for files that come, go or change: every `<includedir>` that is there. */
+  /** What to watch for files that come, go or change: every `<includedir>`. */
   readonly watchedDirectories: readonly string[];
   /** Applied in this order; the last one that fits decides. */
   readonly connectRules: readonly ConnectRule[];
   /** What is understood and not obeyed, or looks like a mistake. */
   readonly warnings: readonly Problem[];
+}
+
+/** The elements that dbus-daemon, too, looks at only when it starts. */
+const startElements: Readonly<Record<string, (configuration: Configuration) => unknown>> = {
+  type: ({ type }) => type,
+  user: ({ user }) => user,
+  fork: ({ forks }) => forks,
+  keep_umask: ({ keepsUmask }) => keepsUmask,
+  syslog: ({ usesSyslog }) => usesSyslog,
+  pidfile: ({ pidFile }) => pidFile,
+  listen: ({ listen }) => listen.join(),
+  auth: ({ authentication }) => authentication.join(),
+  allow_anonymous: ({ allowsAnonymous }) => allowsAnonymous,
+};
+
+/** The elements in which `next` differs and that a reload does not change, such as `<listen>`. */
+export function changedForNextStart(before: Configuration, next: Configuration): string[] {
+  return Object.entries(startElements)
+    .filter(([, valueIn]) => valueIn(before) !== valueIn(next))
+    .map(([element]) => `<${element}>`);
 }
 
 /** One line about limits that are set and not enforced, or `null`. */

@@ -4,16 +4,22 @@ import { spawn } from "node:child_process";
 import { closeSync, existsSync, writeFileSync, writeSync } from "node:fs";
 import { unlink } from "node:fs/promises";
 import { resolve } from "node:path";
+import { DirectoryWatch } from "../../bus/directory-watch.ts";
 import { type StartedBus, startBus } from "../../bus/index.ts";
 import { findUser } from "./accounts.ts";
 import type { DaemonArguments } from "./arguments.ts";
 import { Foreground, startInBackground } from "./background.ts";
 import { busOptionsOf } from "./bus-options.ts";
 import { loadConfiguration } from "./config-file.ts";
-import { type Configuration, describeProblem, describeUnenforcedLimits } from "./configuration.ts";
+import {
+  type Configuration,
+  changedForNextStart,
+  describeProblem,
+  describeUnenforcedLimits,
+} from "./configuration.ts";
 import { keepYoungGenerationSmall } from "./heap.ts";
 import { DaemonLog } from "./log.ts";
-import { createTransientDirectory } from "./service-directories.ts";
+import { withTransientDirectory } from "./service-directories.ts";
 import { describeError } from "./system-error.ts";
 
 /**
@@ -44,6 +50,8 @@ class Daemon {
   readonly #foreground: Foreground | null;
   #configuration: Configuration;
   #pidFile: string | null;
+  /** Sees what comes into, goes from and changes in included directories, as dbus-daemon does. */
+  #watch: DirectoryWatch | null;
 
   constructor(given: DaemonArguments, log: DaemonLog) {
     this.#given = given;
@@ -51,6 +59,7 @@ class Daemon {
     this.#foreground = Foreground.take();
     this.#configuration = this.#load();
     this.#pidFile = null;
+    this.#watch = null;
   }
 
   async run(): Promise<number> {
@@ -64,8 +73,10 @@ class Daemon {
     const started = await this.#startBus();
     process.off("SIGHUP", ignore);
     process.on("SIGHUP", () => started.bus.reload());
+    this.#watch = new DirectoryWatch(() => started.bus.reload());
     try {
       await this.#becomeReady(started);
+      this.#watch.use(this.#configuration.watchedDirectories);
     } catch (error) {
       await this.#stop(started);
       throw error;
@@ -117,9 +128,8 @@ class Daemon {
   }
 
   #startBus(): Promise<StartedBus> {
-    const { listen, transientServiceDirectory: transient } = this.#configuration;
-    const problem = transient === null ? null : createTransientDirectory(transient);
-    if (problem !== null) this.#log.warning(`no transient services: ${problem}`);
+    this.#createTransientDirectory();
+    const { listen } = this.#configuration;
     return startBus({
       ...busOptionsOf(this.#configuration, () => this.#configuration),
       listen: this.#given.address === null ? listen : [this.#given.address],
@@ -129,6 +139,12 @@ class Daemon {
       systemdActivation: this.#given.systemdActivation,
       reload: () => this.#reload(),
     });
+  }
+
+  #createTransientDirectory(): void {
+    const { configuration, problem } = withTransientDirectory(this.#configuration);
+    this.#configuration = configuration;
+    if (problem !== null) this.#log.warning(`no transient services: ${problem}`);
   }
 
   async #becomeReady(started: StartedBus): Promise<void> {
@@ -159,8 +175,15 @@ class Daemon {
       this.#log.error(`Unable to reload configuration: ${text}`);
       return text;
     }
+    const before = this.#configuration;
     this.#configuration = next;
     for (const warning of next.warnings) this.#log.warning(describeProblem(warning));
+    const elements = changedForNextStart(before, next);
+    if (elements.length > 0) {
+      this.#log.info(`${elements.join(", ")}: what has changed counts from the next start on`);
+    }
+    this.#createTransientDirectory();
+    this.#watch?.use(next.watchedDirectories);
     this.#log.info("Reloaded configuration");
     return null;
   }
@@ -168,6 +191,7 @@ class Daemon {
   /** Stops the bus and removes what it made, as far as the user that it has become may do that. */
   async #stop(started: StartedBus): Promise<void> {
     const pidFile = this.#pidFile;
+    this.#watch?.stop();
     const leave = (error: unknown): void => {
       this.#log.warning(`left behind: ${error instanceof Error ? error.message : error}`);
     };

@@ -35,9 +35,10 @@ export class ConfigurationFolder {
     contents: string | Uint8Array,
     others: Readonly<Record<string, string | Uint8Array>> = {},
     security: Partial<SecurityModules> = {},
+    environment: Readonly<Record<string, string>> = {},
   ): LoadResult {
     this.write({ "a.conf": contents, ...others });
-    const surroundings = { environment: {}, security: { ...noSecurity, ...security } };
+    const surroundings = { environment, security: { ...noSecurity, ...security } };
     return loadConfiguration({ kind: "file", path: join(this.path, "a.conf") }, surroundings);
   }
 

@@ -76,12 +76,12 @@ test.each([
   else expect(text).toMatch(problem);
 });
 
-test("a link to nothing in a directory is passed over, and the directory is one to watch", () => {
+test("a link to nothing in a directory is passed over, and every directory is one to watch", () => {
   folder.write({ "d/e.conf": "<includedir>../f</includedir>", "f/x": "" });
   symlinkSync("nothing", join(folder.path, "d/dangling.conf"));
   const result = folder.load(`${LISTEN}<includedir>d</includedir><includedir>gone</includedir>`);
   expect(folder.warningsOf(result)).toEqual([]);
   expect(configurationOf(result).watchedDirectories).toEqual(
-    ["f", "d"].map((name) => join(folder.path, name)),
+    ["d", "f", "gone"].map((name) => join(folder.path, name)),
   );
 });
