@@ -21,20 +21,26 @@ export function decodeXml(bytes: Uint8Array): DecodeResult {
   if ((first === 0xfe && second === 0xff) || (first === 0 && second !== 0)) {
     return decodeUtf16(bytes, "utf-16be");
   }
-  if (isUtf8(bytes)) return { text: new TextDecoder().decode(bytes), problem: null };
+  if (isUtf8(bytes)) return withOneMark(new TextDecoder().decode(bytes));
   const { line, column } = firstInvalid(bytes);
   return refuse("this is no UTF-8, which is read whatever the document declares", line, column);
 }
 
 function decodeUtf16(bytes: Uint8Array, encoding: "utf-16le" | "utf-16be"): DecodeResult {
   try {
-    return { text: new TextDecoder(encoding, { fatal: true }).decode(bytes), problem: null };
+    return withOneMark(new TextDecoder(encoding, { fatal: true }).decode(bytes));
   } catch {
     const valid = new TextDecoder(encoding).decode(bytes);
     const before = valid.slice(0, Math.max(0, valid.indexOf("\ufffd"))).split("\n");
     const column = (before.at(-1)?.length ?? 0) + 1;
     return refuse("the document is not whole UTF-16", before.length, column);
   }
+}
+
+/** The decoder takes one byte order mark away, and so does the parser. */
+function withOneMark(text: string): DecodeResult {
+  if (text.startsWith("\ufeff")) return refuse("there is a second byte order mark", 1, 1);
+  return { text, problem: null };
 }
 
 function refuse(message: string, line: number, column: number): DecodeResult {

@@ -7,7 +7,7 @@ import { parseXml, type XmlElement, type XmlProblem } from "../../xml/parse.ts";
 import { type ConfigurationChoice, standardConfigurationPath } from "./arguments.ts";
 import type { Configuration, Place, Problem } from "./configuration.ts";
 import { readConfigurationText } from "./configuration-text.ts";
-import { checkShape, problemAt } from "./element-shape.ts";
+import { checkShape, isBlank, problemAt } from "./element-shape.ts";
 import { parseLimit } from "./limit-element.ts";
 import { connectRules, type PolicyRule, readPolicy, unenforcedRules } from "./policy-elements.ts";
 import {
@@ -77,13 +77,15 @@ interface Draft {
   readonly watchedDirectories: string[];
   readonly policyRules: PolicyRule[];
   readonly selinuxAssociations: Mention[];
+  readonly unknownMechanisms: Mention[];
   readonly warnings: Problem[];
 }
 
-/** An element somewhere, such as the one that asks for another file. */
+/** An element in a file that is read, such as the one that asks for another file. */
 interface Mention {
   readonly file: string;
   readonly element: XmlElement;
+  readonly includedFrom: readonly Place[];
 }
 
 // Elements that are only there or not, and those that hold a text.
@@ -109,6 +111,8 @@ class Loader {
   /** Device and inode of the files being read, to notice a file that includes itself. */
   readonly #open: string[];
   #draft: Draft;
+  /** The elements that led to the file being read, the innermost first. */
+  #includedFrom: readonly Place[] = [];
   /** Says that a file does not exist: who asked for its includer with `ignore_missing` ignores that, too. */
   #missing: Problem | null = null;
   /** The last one counts, even that of a file which is left out, as in dbus-daemon: it is not forgotten. */
@@ -135,6 +139,7 @@ class Loader {
       watchedDirectories: [],
       policyRules: [],
       selinuxAssociations: [],
+      unknownMechanisms: [],
       warnings: [],
     };
   }
@@ -145,9 +150,9 @@ class Loader {
 
   finish(path: string, problem: Problem | null): LoadResult {
     if (problem !== null) return { configuration: null, problem };
-    const unprotected = this.#checkSecurity(path);
-    if (unprotected !== null) return { configuration: null, problem: unprotected };
-    const { policyRules, selinuxAssociations: _, ...values } = this.#draft;
+    const unfit = this.#checkMechanisms() ?? this.#checkSecurity(path);
+    if (unfit !== null) return { configuration: null, problem: unfit };
+    const { policyRules, selinuxAssociations: _, unknownMechanisms: __, ...values } = this.#draft;
     if (values.listen.length === 0) {
       const text = "needs one or more <listen> elements with addresses";
       return { configuration: null, problem: problemAt(path, null, text) };
@@ -171,12 +176,12 @@ class Loader {
   #checkSecurity(path: string): Problem | null {
     const { selinux, hasAppArmor } = this.#surroundings.security;
     if (this.#appArmor !== null) {
-      const { file, element } = this.#appArmor;
-      const mode = readAppArmorMode(element);
-      if (mode === "required")
-        return problemAt(file, element, "this bus has no AppArmor mediation");
+      const mode = readAppArmorMode(this.#appArmor.element);
+      if (mode === "required") {
+        return problemWith(this.#appArmor, "this bus has no AppArmor mediation");
+      }
       if (mode === "enabled" && hasAppArmor) {
-        this.warn(file, element, "is not obeyed: AppArmor is not asked");
+        this.#warnOf(this.#appArmor, "is not obeyed: AppArmor is not asked");
       }
     }
     if (selinux === "absent") return null;
@@ -185,41 +190,64 @@ class Loader {
       this.warn(path, null, `SELinux is ${selinux}, and this bus does not ask it`);
       return null;
     }
-    const { file, element } = association;
     if (selinux === "enforcing") {
-      return problemAt(
-        file,
-        element,
-        "this bus has no SELinux mediation, and SELinux is enforcing",
-      );
+      const text = "this bus has no SELinux mediation, and SELinux is enforcing";
+      return problemWith(association, text);
     }
-    this.warn(file, element, "is not obeyed: SELinux is not asked");
+    this.#warnOf(association, "is not obeyed: SELinux is not asked");
     return null;
+  }
+
+  /** dbus-daemon looks at them when it has read everything: a file that asks for one is not left out. */
+  #checkMechanisms(): Problem | null {
+    const [unknown] = this.#draft.unknownMechanisms;
+    if (unknown === undefined) return null;
+    const known = knownMechanisms.join(", ");
+    return problemWith(unknown, `there is no mechanism "${unknown.element.text}", only ${known}`);
+  }
+
+  #warnOf(mention: Mention, text: string): void {
+    this.#draft.warnings.push(problemWith(mention, text));
+  }
+
+  #mention(file: string, element: XmlElement): Mention {
+    return { file, element, includedFrom: this.#includedFrom };
   }
 
   /** Reads one file, for `includer` if there is one. */
   readFile(path: string, includer: Mention | null = null): Problem | null {
     const refuse = (text: string): Problem =>
-      includer === null
-        ? problemAt(path, null, text)
-        : problemAt(includer.file, includer.element, `${path}: ${text}`);
+      includer === null ? problemAt(path, null, text) : problemWith(includer, `${path}: ${text}`);
     const result = readConfigurationText(path);
     if (result.kind === "unreadable") {
       const problem = refuse(result.message);
       if (result.isMissing) this.#missing = problem;
       return problem;
     }
+    if (result.kind === "text" && this.#open.includes(result.identity)) {
+      return refuse("circular inclusion");
+    }
+    const before = this.#includedFrom;
+    if (includer !== null) {
+      const place = { file: includer.file, line: includer.element.line };
+      this.#includedFrom = [place, ...includer.includedFrom];
+    }
     let problem: Problem | null;
     if (result.kind === "garbled") problem = xmlProblem(path, result.problem);
     else {
-      if (this.#open.includes(result.identity)) return refuse("circular inclusion");
       this.#open.push(result.identity);
       problem = this.readText(path, result.text);
       this.#open.pop();
     }
-    if (problem === null || includer === null) return problem;
-    const place: Place = { file: includer.file, line: includer.element.line };
-    const told = { ...problem, includedFrom: [...problem.includedFrom, place] };
+    if (problem !== null) problem = this.#withWay(problem);
+    this.#includedFrom = before;
+    return problem;
+  }
+
+  /** Adds how the file of a problem was come to, if that is not known yet. */
+  #withWay(problem: Problem): Problem {
+    if (problem.includedFrom.length > 0) return problem;
+    const told = { ...problem, includedFrom: this.#includedFrom };
     if (problem === this.#missing) this.#missing = told;
     return told;
   }
@@ -327,8 +355,8 @@ class Loader {
 
   #readMechanism(file: string, element: XmlElement, name: string): Problem | null {
     if (!knownMechanisms.includes(name)) {
-      const known = knownMechanisms.join(", ");
-      return problemAt(file, element, `there is no mechanism "${name}", only ${known}`);
+      this.#draft.unknownMechanisms.push(this.#mention(file, element));
+      return null;
     }
     if (name !== "EXTERNAL")
       this.warn(file, element, `${name} is offered and then always rejected`);
@@ -352,7 +380,7 @@ class Loader {
     const associations = readSelinux(file, element);
     if ("text" in associations) return associations;
     for (const association of associations) {
-      this.#draft.selinuxAssociations.push({ file, element: association });
+      this.#draft.selinuxAssociations.push(this.#mention(file, association));
     }
     return null;
   }
@@ -361,12 +389,12 @@ class Loader {
     if (readAppArmorMode(element) === null) {
       return problemAt(file, element, 'mode must be "required", "enabled" or "disabled"');
     }
-    this.#appArmor = { file, element };
+    this.#appArmor = this.#mention(file, element);
     return null;
   }
 
   #readPolicy(file: string, element: XmlElement): Problem | null {
-    if (element.text.trim() !== "") return problemAt(file, element, "no text is expected inside");
+    if (!isBlank(element.text)) return problemAt(file, element, "no text is expected inside");
     const policy = readPolicy(element, file);
     if ("problem" in policy) return problemAt(file, policy.element, policy.problem);
     this.#draft.policyRules.push(...policy.rules);
@@ -385,11 +413,11 @@ class Loader {
     if (isSet("if_selinux_enabled") && selinux === "absent") return null;
     const path = isSet("selinux_root_relative") ? resolve(selinuxRoot, text) : fullPath(file, text);
     const before = copyOf(this.#draft);
-    const problem = this.readFile(path, { file, element });
+    const problem = this.readFile(path, this.#mention(file, element));
     if (problem === null || problem !== this.#missing || !isSet("ignore_missing")) return problem;
     this.#draft = before;
     // As in dbus-daemon, a file that needs a missing one is as good as missing; here that is told.
-    if (problem.includedFrom.length > 0) this.#leaveOut(problem);
+    if (problem.file !== file) this.#leaveOut(problem);
     return null;
   }
 
@@ -410,15 +438,20 @@ class Loader {
     // dbus-daemon takes the order of the directory; a sorted one is the same on every machine.
     for (const name of names.filter((name) => name.endsWith(".conf")).sort()) {
       const before = copyOf(this.#draft);
-      const problem = this.readFile(join(directory, name), { file, element });
+      const includer = this.#mention(file, element);
+      const problem = this.readFile(join(directory, name), includer);
       if (problem === null) continue;
       // One bad file of some package must not keep the whole bus from starting: it is left out.
       this.#draft = before;
       // A link to nothing is no file.
-      if (problem !== this.#missing || problem.includedFrom.length > 0) this.#leaveOut(problem);
+      if (problem !== this.#missing || problem.file !== file) this.#leaveOut(problem);
     }
     return null;
   }
+}
+
+function problemWith({ file, element, includedFrom }: Mention, text: string): Problem {
+  return { ...problemAt(file, element, text), includedFrom };
 }
 
 function xmlProblem(file: string, { message, line, column }: XmlProblem): Problem {
@@ -436,6 +469,7 @@ function copyOf(draft: Draft): Draft {
     watchedDirectories: [...draft.watchedDirectories],
     policyRules: [...draft.policyRules],
     selinuxAssociations: [...draft.selinuxAssociations],
+    unknownMechanisms: [...draft.unknownMechanisms],
     warnings: [...draft.warnings],
   };
 }

@@ -23,10 +23,15 @@ export function checkShape(
   if (!holdsElements && child !== undefined) {
     return problemAt(file, child, "is not allowed in this context");
   }
-  if (!mayHoldText && element.text.trim() !== "") {
+  if (!mayHoldText && !isBlank(element.text)) {
     return problemAt(file, element, "no text is expected inside");
   }
   return null;
+}
+
+/** Is there nothing but white space of XML? A no-break space is something. */
+export function isBlank(text: string): boolean {
+  return /^[\t\n\r ]*$/.test(text);
 }
 
 /** A problem with an element, which is shown by its start tag; `null` for the whole file. */

@@ -43,7 +43,7 @@ test("files for machines with SELinux are read there, relative to its policy", (
   folder.write({ "policy/b.conf": LABELS });
   const selinuxRoot = `${folder.path}/policy`;
   expect(told(include, { selinux: "enforcing", selinuxRoot })).toBe(
-    'policy/b.conf:1: <associate own="a.b" context="c">: this bus has no SELinux mediation, and SELinux is enforcing',
+    'policy/b.conf:1: <associate own="a.b" context="c">: this bus has no SELinux mediation, and SELinux is enforcing (included from a.conf:1)',
   );
   expect(told(include, { selinux: "absent", selinuxRoot })).toEqual([]);
 });
