@@ -29,10 +29,10 @@ export type LoadResult =
   | { readonly configuration: null; readonly problem: Problem };
 
 /**
- * Within 1 MiB of file, which is dbus-daemon's limit, entities may stand for as much again; expat, which
- * dbus-daemon uses, begins to look at 8 MiB.
+ * Files are 1 MiB long at most, in dbus-daemon too. Entities are for a few words that come again and again; expat,
+ * which dbus-daemon uses, lets them stand for 8 MiB before it looks at them.
  */
-const xmlLimits = { maxCharacters: 1 << 20, maxDepth: 64, maxEntityCharacters: 1 << 20 };
+const xmlLimits = { maxCharacters: 1 << 20, maxDepth: 64, maxEntityCharacters: 1 << 16 };
 
 /** What of the machine decides what a configuration means. */
 export interface Surroundings {
