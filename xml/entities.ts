@@ -51,11 +51,12 @@ export function expandEntities(
   isBalanced: BalanceCheck,
 ): Expansion {
   const pieces = new Pieces(document);
-  pieces.replace(0, prolog.declarationEnd, "");
+  // Something has to be left: an XML declaration that comes behind must not be the first thing.
+  if (prolog.declarationEnd !== 0) pieces.replace(0, prolog.declarationEnd, " ");
   const expander = new Expander(prolog, maxCharacters, isBalanced);
   const attributes = new Map<string, ReadonlyMap<string, AttributeDeclaration>>();
   if (prolog.documentTypeEnd !== 0) {
-    pieces.replace(prolog.documentTypeStart, prolog.documentTypeEnd, "");
+    pieces.replace(prolog.documentTypeStart, prolog.documentTypeEnd, " ");
     for (const [element, declarations] of maxCharacters === 0 ? [] : prolog.attributes) {
       attributes.set(element, expander.expandDefaults(declarations));
     }
