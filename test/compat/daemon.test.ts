@@ -4,6 +4,7 @@ import { spawn, spawnSync } from "node:child_process";
 import {
   chmodSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -147,6 +148,31 @@ test("SIGHUP takes the new configuration, or keeps the old one and says why", as
   await said("Reloaded configuration");
   // As in dbus-daemon the handshake succeeds, and the connection ends with BEGIN.
   await disconnected(address, `${authLine}\r\nBEGIN`);
+});
+
+test("included directories are watched from the start on; what only a start changes is named", async () => {
+  mkdirSync(join(folder, "conf.d"));
+  const elements = `${listen("bus")}<includedir>conf.d</includedir>`;
+  const { told, said } = run([configure(elements), "--print-address=3"]);
+  await told;
+  const drop = (contents: string): void =>
+    writeFileSync(join(folder, "conf.d/x.conf"), `<busconfig>${contents}</busconfig>`);
+  drop("<bees/>");
+  await said("x.conf:1: <bees>: is not allowed inside <busconfig>; the whole file is left out");
+  drop("<type>system</type><syslog/><pidfile>/none</pidfile><limit name='auth_timeout'>5</limit>");
+  await said("<type>, <pidfile>: what has changed counts from the next start on");
+});
+
+test("a mistake in an included file: the way to it, no address, exit status 1", async () => {
+  writeFileSync(join(folder, "b.conf"), "<busconfig>\n<bees/></busconfig>");
+  const words = [configure(`${listen("bus")}\n<include>b.conf</include>`), "--print-address=3"];
+  const { told, ended } = run(words);
+  expect(await told).toBe("");
+  const { status, stderr } = await ended;
+  expect(status).toBe(1);
+  expect(stderr).toContain(
+    `${folder}/b.conf:2: <bees>: is not allowed inside <busconfig> (included from ${folder}/bus.conf:2)`,
+  );
 });
 
 test("a pid file is written, keeps a second daemon away, and is removed", async () => {
