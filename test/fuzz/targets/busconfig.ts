@@ -1,6 +1,16 @@
 /** Target: configuration files, with what they include from a folder. */
 
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  ftruncateSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
@@ -27,7 +37,7 @@ const others: Readonly<Record<string, string>> = {
   "d/1.conf": "<busconfig><include>../bad.conf</include></busconfig>",
   "d/2.conf": "<busconfig>\n<listen>b</listen></busconfig>",
 };
-const ENTITIES = ["a", "b", "c", "lt"];
+const ENTITIES = ["a", "b", "c"];
 const FILES = ["good.conf", "bad.conf", "back.conf", "none.conf", "a.conf", "d"];
 const LINES = [
   ...[
@@ -85,13 +95,18 @@ export function busconfigTarget(): Target {
     mkdirSync(dirname(join(folder, name)), { recursive: true });
     writeFileSync(join(folder, name), content);
   }
+  // Making a file anew takes longer than all else.
+  const main = openSync(join(folder, "a.conf"), "w");
   return {
     maximumBytes: MAXIMUM_BYTES,
     // What entities stand for comes on top, and is at most so long.
     work: { fixed: 2_000_000, perByte: 1000 },
     mutate,
-    run: (input) => run(folder, input),
-    close: () => rmSync(folder, { recursive: true, force: true }),
+    run: (input) => run(folder, main, input),
+    close: () => {
+      closeSync(main);
+      rmSync(folder, { recursive: true, force: true });
+    },
   };
 }
 
@@ -102,12 +117,13 @@ function mutate(input: Uint8Array, other: Uint8Array, random: Random): Uint8Arra
 }
 
 function newLine(random: Random): string {
-  switch (random.below(4)) {
+  switch (random.below(5)) {
     case 0:
       return `<include>${random.pick(FILES)}</include>`;
-    case 1: {
+    case 1:
+    case 2: {
       const [name, one, two] = [0, 1, 2].map(() => random.pick(ENTITIES));
-      const value = random.pick([`&${one};`, "<fork/>", `&${one};&${two};`, "x", "</a>", "&#38;"]);
+      const value = random.pick([`&${one};`, `&${one};&${two};`, "<fork/>", "x", "</a>", "&#38;"]);
       return `<!ENTITY ${name} "${value}">`;
     }
     default:
@@ -115,23 +131,24 @@ function newLine(random: Random): string {
   }
 }
 
-function run(folder: string, input: Uint8Array): void {
-  const result = load(folder, input);
+function run(folder: string, main: number, input: Uint8Array): void {
+  const result = load(folder, main, input);
   for (const problem of problemsOf(result)) mustBeThere(folder, problem);
   const { text } = decodeXml(input);
   if (text === null) return;
-  mustBeTheSame(folder, result, Buffer.from(`\ufeff${text}`, "utf16le"), 0);
+  mustBeTheSame(result, load(folder, main, Buffer.from(`\ufeff${text}`, "utf16le")), 0);
   // A declaration and a mark have to be the first thing.
   if (!/^(?:<\?xml|\ufeff)/.test(text)) {
-    mustBeTheSame(folder, result, Buffer.from(`<!-- -->\n${text}`), 1);
+    mustBeTheSame(result, load(folder, main, Buffer.from(`<!-- -->\n${text}`)), 1);
   }
   const { root } = parseXml(text, LIMITS);
   if (root !== null) mustComeBack(root);
 }
 
-function load(folder: string, bytes: Uint8Array): LoadResult {
+function load(folder: string, main: number, bytes: Uint8Array): LoadResult {
   const path = join(folder, "a.conf");
-  writeFileSync(path, bytes);
+  writeSync(main, bytes, 0, bytes.length, 0);
+  ftruncateSync(main, bytes.length);
   return loadConfiguration({ kind: "file", path }, surroundings);
 }
 
@@ -151,14 +168,8 @@ function mustBeThere(folder: string, { file, line, text, includedFrom }: Problem
   must(line > 0 || includedFrom.length === 0, `${text}: no line, and yet the way to it`);
 }
 
-/** Written as `bytes`, where everything is `further` lines down, it means the same. */
-function mustBeTheSame(
-  folder: string,
-  result: LoadResult,
-  bytes: Uint8Array,
-  further: number,
-): void {
-  const again = load(folder, bytes);
+/** Written in another way, with everything `further` lines down, it means the same. */
+function mustBeTheSame(result: LoadResult, again: LoadResult, further: number): void {
   const { warnings: _, ...values } = result.configuration ?? { warnings: [] };
   const { warnings: __, ...valuesAgain } = again.configuration ?? { warnings: [] };
   must(isDeepStrictEqual(values, valuesAgain), "the values are others");
