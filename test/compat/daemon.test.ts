@@ -209,6 +209,15 @@ test("--fork leaves a bus behind that holds none of our files, and ends with 0",
   await goneFrom(folder, "bus");
 });
 
+test("--fork leaves standard error open if DBUS_DEBUG_OUTPUT says so", async () => {
+  const words = [configure(listen("bus")), "--fork", "--print-pid=3"];
+  const { told, said } = run(words, { DBUS_DEBUG_OUTPUT: "1" });
+  const processId = Number(await told);
+  background.push(processId);
+  process.kill(processId, "SIGHUP");
+  await said("Reloaded configuration");
+});
+
 test("--fork ends with 1 and says why when the bus cannot start", async () => {
   const flags = [configure("<listen>unix:path=/nonexistent/bus</listen>"), "--fork"];
   const { told, ended } = run([...flags, "--print-address=3"]);
