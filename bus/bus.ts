@@ -13,10 +13,13 @@ import {
   Connection,
   type ConnectionOptions,
   type ConnectionOwner,
+  type FindCookie,
   type NativeLink,
 } from "../transport/connection.ts";
 import type { Credentials } from "../transport/credentials.ts";
 import { newGuid } from "../transport/guid.ts";
+import { Keyring } from "../transport/keyring.ts";
+import { inOrder } from "../transport/mechanism.ts";
 import {
   type MemoryEnd,
   type MemorySnapshot,
@@ -77,6 +80,7 @@ export class Bus {
   readonly #owner: ConnectionOwner;
   readonly #connectionOptions: Omit<ConnectionOptions, "maxMessageBytes">;
   readonly #mayConnect: (userId: number, groups: () => readonly number[] | null) => boolean;
+  readonly #allowsAnonymous: () => boolean;
   readonly #admission: Admission;
   readonly #handshakes: Handshakes;
   readonly #environment: ActivationEnvironment;
@@ -95,6 +99,7 @@ export class Bus {
     this.log = options.log ?? silent;
     const ownUserId = process.geteuid?.();
     this.#mayConnect = options.mayConnect ?? ((userId) => userId === ownUserId || userId === 0);
+    this.#allowsAnonymous = options.allowsAnonymous ?? (() => false);
     this.directory = new Directory(this.strings);
     this.subscriptions = new SubscriptionIndex(this.strings);
     this.names = new NameRegistry(record?.uniqueNameCount ?? 0);
@@ -145,7 +150,8 @@ export class Bus {
     this.#owner = this.#connectionOwner();
     this.#connectionOptions = {
       guid: this.guid,
-      mechanisms: options.authentication ?? ["EXTERNAL"],
+      mechanisms: inOrder(options.authentication ?? ["EXTERNAL"]),
+      findCookie: this.#cookieFinder(options),
     };
     this.#handshakes = new Handshakes(this.limits, (connection) =>
       connection.close(`it did not finish the handshake within ${this.limits.authTimeoutMs} ms`),
@@ -330,10 +336,8 @@ export class Bus {
   #connectionOwner(): ConnectionOwner {
     return {
       authenticated: (connection) => {
-        const { userId } = connection.credentials;
-        const groups = (): readonly number[] | null => groupsOf(connection);
-        if (userId !== null && this.#mayConnect(userId, groups)) return;
-        connection.close(`user ${userId ?? "unknown"} may not connect to this bus`);
+        const refusal = this.#refusalOf(connection);
+        if (refusal !== null) connection.close(refusal);
       },
       message: (connection, memory, offset, byteLength) => {
         const sender = this.directory.at(connection.index);
@@ -345,6 +349,28 @@ export class Bus {
         this.#admission.turnEnded();
       },
     };
+  }
+
+  /** Why somebody who has authenticated may not use the bus, or null. */
+  #refusalOf(connection: Connection): string | null {
+    const { userId } = connection.credentials;
+    const excess = this.#admission.recognized(connection);
+    if (excess !== null) return excess;
+    if (userId === null) {
+      return this.#allowsAnonymous() ? null : "nobody may connect to this bus without being known";
+    }
+    const isWelcome = this.#mayConnect(userId, () => groupsOf(connection));
+    return isWelcome ? null : `user ${userId} may not connect to this bus`;
+  }
+
+  #cookieFinder(options: BusOptions): FindCookie {
+    const log = (text: string): void => this.log({ level: "warning", text, fields: {} });
+    const keyring = options.keyring ?? new Keyring({ log });
+    return (request, found) =>
+      keyring.find(request, (cookie) => {
+        found(cookie);
+        this.#endTurn();
+      });
   }
 
   #meaning(): Meaning {
@@ -459,16 +485,10 @@ export class Bus {
     if (newOwner !== null && !newOwner.connection.isClosed) {
       this.#outgoing.signal(newOwner, "NameAcquired", "s", [name]);
     }
-    if (name === SYSTEMD_NAME && newOwner !== null) this.#greetSystemd(newOwner);
-    if (starters !== null) this.router.found(name);
-  }
-
-  /** It is told, and asked for, what it has missed. */
-  #greetSystemd(systemd: Endpoint): void {
-    this.#environment.catchUp();
-    for (const unit of this.#activation.takeUnitsToRequest()) {
-      this.#outgoing.activationRequest(systemd, unit, true);
-    }
+    const isSystemd = name === SYSTEMD_NAME && newOwner !== null;
+    if (isSystemd) this.#environment.catchUp();
+    // Systemd is asked for units, too, that somebody waits for.
+    if (starters !== null || isSystemd) this.router.found(name);
   }
 
   #tellStarters(starters: readonly Starter[]): void {
@@ -537,7 +557,7 @@ export class Bus {
     this.#failCallersOf(endpoint);
     this.router.forget(endpoint);
     this.directory.leave(endpoint);
-    this.#admission.left(connection.credentials, endpoint.index);
+    this.#admission.left(connection, endpoint.index);
   }
 }
 

@@ -1,9 +1,10 @@
 /** What the commands that start a bus have in common: where its options come from. */
 
-import type { LogEntry, StartOptions } from "../bus/index.ts";
+import type { LogEntry, ServiceDirectory, StartOptions } from "../bus/index.ts";
 import { busOptionsOf } from "../compat/dbus-daemon/bus-options.ts";
 import { loadConfiguration } from "../compat/dbus-daemon/config-file.ts";
 import { describeProblem, describeUnenforcedLimits } from "../compat/dbus-daemon/configuration.ts";
+import { initialOpenFiles } from "../compat/dbus-daemon/open-files.ts";
 import {
   standardSessionDirectories,
   withTransientDirectory,
@@ -28,7 +29,8 @@ export type BusSourceResult =
 export function readBusSource(source: BusSource, listen: readonly string[]): BusSourceResult {
   const { configFile, session } = source;
   if (configFile === undefined && !session) {
-    const activation = { directories: () => standardSessionDirectories(process.env) };
+    const directories = (): ServiceDirectory[] => standardSessionDirectories(process.env);
+    const activation = { directories, openFiles: initialOpenFiles() };
     return { options: { listen, mayConnect: isOwner, activation }, notes: [], problem: null };
   }
   const loaded = loadConfiguration(
@@ -36,8 +38,12 @@ export function readBusSource(source: BusSource, listen: readonly string[]): Bus
   );
   if (loaded.problem !== null) return { options: null, problem: describeProblem(loaded.problem) };
   const { configuration, problem: trouble } = withTransientDirectory(loaded.configuration);
+  const configured = busOptionsOf(configuration, () => configuration);
   const options = {
-    ...busOptionsOf(configuration, () => configuration),
+    ...configured,
+    ...(configured.activation && {
+      activation: { ...configured.activation, openFiles: initialOpenFiles() },
+    }),
     listen: listen.length > 0 ? listen : configuration.listen,
   };
   const notes: LogEntry[] = configuration.warnings.map((warning) => ({

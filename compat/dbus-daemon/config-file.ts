@@ -3,6 +3,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { Limits, ServiceDirectory } from "../../bus/index.ts";
+import { isMechanism, MECHANISMS, type Mechanism } from "../../transport/mechanism.ts";
 import { parseXml, type XmlElement, type XmlProblem } from "../../xml/parse.ts";
 import { type ConfigurationChoice, standardConfigurationPath } from "./arguments.ts";
 import type { Configuration, Place, Problem } from "./configuration.ts";
@@ -71,7 +72,7 @@ interface Draft {
   limits: Partial<Record<keyof Limits, number>>;
   readonly unenforcedLimits: string[];
   readonly listen: string[];
-  readonly authentication: string[];
+  readonly authentication: Mechanism[];
   readonly serviceDirectories: ServiceDirectory[];
   serviceHelper: string | null;
   readonly watchedDirectories: string[];
@@ -97,8 +98,6 @@ const textElements = [
   ...["type", "user", "pidfile", "listen", "auth", "servicedir", "servicehelper"],
   ...["include", "includedir", "limit"],
 ];
-// The SASL mechanisms of dbus-daemon; it refuses a configuration with any other.
-const knownMechanisms = ["EXTERNAL", "DBUS_COOKIE_SHA1", "ANONYMOUS"];
 const attributesOf: Readonly<Record<string, readonly string[]>> = {
   include: ["ignore_missing", "if_selinux_enabled", "selinux_root_relative"],
   limit: ["name"],
@@ -202,7 +201,7 @@ class Loader {
   #checkMechanisms(): Problem | null {
     const [unknown] = this.#draft.unknownMechanisms;
     if (unknown === undefined) return null;
-    const known = knownMechanisms.join(", ");
+    const known = MECHANISMS.join(", ");
     return problemWith(unknown, `there is no mechanism "${unknown.element.text}", only ${known}`);
   }
 
@@ -334,7 +333,6 @@ class Loader {
         return null;
       case "servicehelper":
         draft.serviceHelper = fullPath(file, text);
-        this.warn(file, element, "is not supported yet: no service is started");
         return null;
       case "include":
         return this.#include(file, element, text);
@@ -354,12 +352,10 @@ class Loader {
   };
 
   #readMechanism(file: string, element: XmlElement, name: string): Problem | null {
-    if (!knownMechanisms.includes(name)) {
+    if (!isMechanism(name)) {
       this.#draft.unknownMechanisms.push(this.#mention(file, element));
       return null;
     }
-    if (name !== "EXTERNAL")
-      this.warn(file, element, `${name} is offered and then always rejected`);
     this.#draft.authentication.push(name);
     return null;
   }

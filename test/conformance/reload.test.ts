@@ -130,6 +130,16 @@ reloading("Addresses, mechanisms and the user stay as they were", RELOAD, async 
   await scene.client();
 });
 
+reloading("Who is let in without a name is what it was, too", RELOAD, async (scene, client) => {
+  configure('<allow_anonymous/><policy context="default"><allow user="*"/></policy>');
+  await client.ask("ReloadConfig");
+  const nameless = await scene.client({ until: "nothing" });
+  nameless.sendText("\0AUTH ANONYMOUS\r\n");
+  await nameless.expectLine(/^OK /);
+  nameless.sendText("BEGIN\r\n");
+  await nameless.disconnected();
+});
+
 for (const [what, elements] of [
   ["that is not well-formed", "<fork>"],
   ["with an unknown element", "<bees/>"],
