@@ -79,9 +79,10 @@ class Daemon {
     process.off("SIGHUP", ignore);
     process.on("SIGHUP", () => started.bus.reload());
     this.#watch = new DirectoryWatch(() => started.bus.reload());
+    // Before anybody knows the address: who does may count on it.
+    this.#watch.use(this.#configuration.watchedDirectories);
     try {
       await this.#becomeReady(started);
-      this.#watch.use(this.#configuration.watchedDirectories);
     } catch (error) {
       await this.#stop(started);
       throw error;
