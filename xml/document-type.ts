@@ -208,7 +208,12 @@ class PrologReader {
     }
     const start = this.#at + 1;
     const [quoted] = this.#demand(literal, "a value in quotes");
-    return { kind: "internal", value: this.#replacementText(quoted.slice(1, -1), start) };
+    const value = quoted.slice(1, -1);
+    // What does not count is not looked into, either.
+    return {
+      kind: "internal",
+      value: this.#isCounting ? this.#replacementText(value, start) : value,
+    };
   }
 
   /** Character references are resolved where they are declared, all others where they are used. */
@@ -258,7 +263,7 @@ class PrologReader {
     if (this.#take(fixed) !== null) this.#demand(spaces, "a space");
     const offset = this.#at;
     const [defaultValue] = this.#demand(literal, "a default in quotes");
-    if (defaultValue.includes("<")) {
+    if (this.#isCounting && defaultValue.includes("<")) {
       this.#failAt('"<" is not allowed in the value of an attribute', offset);
     }
     return { defaultValue, offset };

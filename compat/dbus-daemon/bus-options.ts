@@ -2,8 +2,8 @@
 
 import type { StartOptions } from "../../bus/index.ts";
 import { MECHANISMS } from "../../transport/mechanism.ts";
+import { BUILT_IN_LIMITS } from "./built-in-limits.ts";
 import type { Configuration, ConnectRule } from "./configuration.ts";
-import { UNCONFIGURED_LIMITS } from "./limit-element.ts";
 
 /**
  * The options that follow from a configuration alone. `current` is asked each time somebody connects, and
@@ -23,7 +23,7 @@ export function busOptionsOf(
       busType: type,
       helper: () => current().serviceHelper,
     },
-    limits: () => ({ ...UNCONFIGURED_LIMITS, ...current().limits }),
+    limits: () => ({ ...BUILT_IN_LIMITS, ...current().limits }),
     authentication: authentication.length > 0 ? authentication : MECHANISMS,
     // As in dbus-daemon, this is what it was at the start.
     allowsAnonymous: () => configuration.allowsAnonymous,

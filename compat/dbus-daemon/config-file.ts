@@ -2,16 +2,19 @@
 
 import { existsSync, readdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import type { Limits, ServiceDirectory } from "../../bus/index.ts";
-import { isMechanism, MECHANISMS, type Mechanism } from "../../transport/mechanism.ts";
+import type { ServiceDirectory } from "../../bus/index.ts";
+import { isMechanism, MECHANISMS } from "../../transport/mechanism.ts";
 import { parseXml, type XmlElement, type XmlProblem } from "../../xml/parse.ts";
 import { type ConfigurationChoice, standardConfigurationPath } from "./arguments.ts";
 import type { Configuration, Place, Problem } from "./configuration.ts";
 import { readConfigurationText } from "./configuration-text.ts";
+import { type Draft, emptyDraft, remember } from "./draft.ts";
 import { checkShape, isBlank, problemAt } from "./element-shape.ts";
 import { parseLimit } from "./limit-element.ts";
-import { connectRules, type PolicyRule, readPolicy, unenforcedRules } from "./policy-elements.ts";
+import { type Mention, problemWith } from "./mention.ts";
+import { connectRules, readPolicy, unenforcedRules } from "./policy-elements.ts";
 import {
+  lackOfMediation,
   readAppArmorMode,
   readSelinux,
   type SecurityModules,
@@ -59,36 +62,6 @@ export function loadConfiguration(
   return loader.finish(path, loader.readFile(path));
 }
 
-/** Everything read so far. Copied before a file that may be dropped as a whole. */
-interface Draft {
-  type: string | null;
-  user: string | null;
-  pidFile: string | null;
-  forks: boolean;
-  keepsUmask: boolean;
-  usesSyslog: boolean;
-  allowsAnonymous: boolean;
-  transientServiceDirectory: string | null;
-  limits: Partial<Record<keyof Limits, number>>;
-  readonly unenforcedLimits: string[];
-  readonly listen: string[];
-  readonly authentication: Mechanism[];
-  readonly serviceDirectories: ServiceDirectory[];
-  serviceHelper: string | null;
-  readonly watchedDirectories: string[];
-  readonly policyRules: PolicyRule[];
-  readonly selinuxAssociations: Mention[];
-  readonly unknownMechanisms: Mention[];
-  readonly warnings: Problem[];
-}
-
-/** An element in a file that is read, such as the one that asks for another file. */
-interface Mention {
-  readonly file: string;
-  readonly element: XmlElement;
-  readonly includedFrom: readonly Place[];
-}
-
 // Elements that are only there or not, and those that hold a text.
 const flagElements = [
   ...["fork", "keep_umask", "syslog", "allow_anonymous"],
@@ -120,27 +93,7 @@ class Loader {
   constructor(surroundings: Surroundings) {
     this.#surroundings = surroundings;
     this.#open = [];
-    this.#draft = {
-      type: null,
-      user: null,
-      pidFile: null,
-      forks: false,
-      keepsUmask: false,
-      usesSyslog: false,
-      allowsAnonymous: false,
-      transientServiceDirectory: null,
-      limits: {},
-      unenforcedLimits: [],
-      listen: [],
-      authentication: [],
-      serviceDirectories: [],
-      serviceHelper: null,
-      watchedDirectories: [],
-      policyRules: [],
-      selinuxAssociations: [],
-      unknownMechanisms: [],
-      warnings: [],
-    };
+    this.#draft = emptyDraft();
   }
 
   warn(file: string, element: XmlElement | null, text: string): void {
@@ -168,33 +121,12 @@ class Loader {
     return { configuration, problem: null };
   }
 
-  /**
-   * What may be asked of security modules and is not: a configuration that relies on it is refused.
-   * Labels of names rely on SELinux; `<apparmor mode="required">` says that it relies on AppArmor.
-   */
   #checkSecurity(path: string): Problem | null {
-    const { selinux, hasAppArmor } = this.#surroundings.security;
-    if (this.#appArmor !== null) {
-      const mode = readAppArmorMode(this.#appArmor.element);
-      if (mode === "required") {
-        return problemWith(this.#appArmor, "this bus has no AppArmor mediation");
-      }
-      if (mode === "enabled" && hasAppArmor) {
-        this.#warnOf(this.#appArmor, "is not obeyed: AppArmor is not asked");
-      }
-    }
-    if (selinux === "absent") return null;
-    const [association] = this.#draft.selinuxAssociations;
-    if (association === undefined) {
-      this.warn(path, null, `SELinux is ${selinux}, and this bus does not ask it`);
-      return null;
-    }
-    if (selinux === "enforcing") {
-      const text = "this bus has no SELinux mediation, and SELinux is enforcing";
-      return problemWith(association, text);
-    }
-    this.#warnOf(association, "is not obeyed: SELinux is not asked");
-    return null;
+    const { selinuxAssociations, warnings } = this.#draft;
+    const { security } = this.#surroundings;
+    const told = lackOfMediation(path, selinuxAssociations, this.#appArmor, security);
+    warnings.push(...told.warnings);
+    return told.problem;
   }
 
   /** dbus-daemon looks at them when it has read everything: a file that asks for one is not left out. */
@@ -203,10 +135,6 @@ class Loader {
     if (unknown === undefined) return null;
     const known = MECHANISMS.join(", ");
     return problemWith(unknown, `there is no mechanism "${unknown.element.text}", only ${known}`);
-  }
-
-  #warnOf(mention: Mention, text: string): void {
-    this.#draft.warnings.push(problemWith(mention, text));
   }
 
   #mention(file: string, element: XmlElement): Mention {
@@ -408,10 +336,10 @@ class Loader {
     const { selinux, selinuxRoot } = this.#surroundings.security;
     if (isSet("if_selinux_enabled") && selinux === "absent") return null;
     const path = isSet("selinux_root_relative") ? resolve(selinuxRoot, text) : fullPath(file, text);
-    const before = copyOf(this.#draft);
+    const asBefore = remember(this.#draft);
     const problem = this.readFile(path, this.#mention(file, element));
     if (problem === null || problem !== this.#missing || !isSet("ignore_missing")) return problem;
-    this.#draft = before;
+    this.#draft = asBefore();
     // As in dbus-daemon, a file that needs a missing one is as good as missing; here that is told.
     if (problem.file !== file) this.#leaveOut(problem);
     return null;
@@ -433,12 +361,12 @@ class Loader {
     }
     // dbus-daemon takes the order of the directory; a sorted one is the same on every machine.
     for (const name of names.filter((name) => name.endsWith(".conf")).sort()) {
-      const before = copyOf(this.#draft);
+      const asBefore = remember(this.#draft);
       const includer = this.#mention(file, element);
       const problem = this.readFile(join(directory, name), includer);
       if (problem === null) continue;
       // One bad file of some package must not keep the whole bus from starting: it is left out.
-      this.#draft = before;
+      this.#draft = asBefore();
       // A link to nothing is no file.
       if (problem !== this.#missing || problem.file !== file) this.#leaveOut(problem);
     }
@@ -446,28 +374,8 @@ class Loader {
   }
 }
 
-function problemWith({ file, element, includedFrom }: Mention, text: string): Problem {
-  return { ...problemAt(file, element, text), includedFrom };
-}
-
 function xmlProblem(file: string, { message, line, column }: XmlProblem): Problem {
   return { file, line, element: "", text: `${message} (column ${column})`, includedFrom: [] };
-}
-
-function copyOf(draft: Draft): Draft {
-  return {
-    ...draft,
-    limits: { ...draft.limits },
-    unenforcedLimits: [...draft.unenforcedLimits],
-    listen: [...draft.listen],
-    authentication: [...draft.authentication],
-    serviceDirectories: [...draft.serviceDirectories],
-    watchedDirectories: [...draft.watchedDirectories],
-    policyRules: [...draft.policyRules],
-    selinuxAssociations: [...draft.selinuxAssociations],
-    unknownMechanisms: [...draft.unknownMechanisms],
-    warnings: [...draft.warnings],
-  };
 }
 
 function fullPath(file: string, path: string): string {

@@ -42,25 +42,6 @@ const kinds: Readonly<Record<string, LimitKind>> = {
   max_connections_per_container: { key: null, ...int },
 };
 
-/** What counts where no file sets a limit: dbus-daemon's own numbers, not those of its session.conf. */
-export const UNCONFIGURED_LIMITS: Partial<Limits> = {
-  maxIncomingBytes: 127 << 20,
-  maxOutgoingBytes: 127 << 20,
-  maxMessageSize: 32 << 20,
-  maxIncomingUnixFds: 64,
-  maxOutgoingUnixFds: 64,
-  maxMessageUnixFds: 16,
-  serviceStartTimeoutMs: 25_000,
-  authTimeoutMs: 30_000,
-  maxIncompleteConnections: 64,
-  maxConnectionsPerUser: 256,
-  maxCompletedConnections: 2048,
-  maxPendingServiceStarts: 512,
-  maxNamesPerConnection: 512,
-  maxMatchRulesPerConnection: 512,
-  maxRepliesPerConnection: 128,
-};
-
 export type LimitResult =
   | { readonly problem: string }
   | {

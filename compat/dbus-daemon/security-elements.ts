@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import type { XmlElement } from "../../xml/parse.ts";
 import type { Problem } from "./configuration.ts";
 import { checkShape, problemAt } from "./element-shape.ts";
+import { type Mention, problemWith } from "./mention.ts";
 
 /** Which security modules of the kernel watch over messages. */
 export interface SecurityModules {
@@ -43,6 +44,37 @@ export function readSelinux(file: string, element: XmlElement): readonly XmlElem
 export function readAppArmorMode(element: XmlElement): AppArmorMode | null {
   const mode = element.attributes.get("mode") ?? "enabled";
   return mode === "required" || mode === "enabled" || mode === "disabled" ? mode : null;
+}
+
+/**
+ * What a configuration asks of security modules that this bus does not ask: what relies on it is a problem, the rest a
+ * warning. Labels of names rely on SELinux; `<apparmor mode="required">` says that it relies on AppArmor.
+ */
+export function lackOfMediation(
+  path: string,
+  associations: readonly Mention[],
+  appArmor: Mention | null,
+  { selinux, hasAppArmor }: SecurityModules,
+): { readonly problem: Problem | null; readonly warnings: readonly Problem[] } {
+  const warnings: Problem[] = [];
+  if (appArmor !== null) {
+    const mode = readAppArmorMode(appArmor.element);
+    if (mode === "required") {
+      return { problem: problemWith(appArmor, "this bus has no AppArmor mediation"), warnings };
+    }
+    if (mode === "enabled" && hasAppArmor) {
+      warnings.push(problemWith(appArmor, "is not obeyed: AppArmor is not asked"));
+    }
+  }
+  const [association] = associations;
+  if (selinux === "absent") return { problem: null, warnings };
+  if (association === undefined) {
+    warnings.push(problemAt(path, null, `SELinux is ${selinux}, and this bus does not ask it`));
+  } else if (selinux === "enforcing") {
+    const text = "this bus has no SELinux mediation, and SELinux is enforcing";
+    return { problem: problemWith(association, text), warnings };
+  } else warnings.push(problemWith(association, "is not obeyed: SELinux is not asked"));
+  return { problem: null, warnings };
 }
 
 function selinuxState(): SecurityModules["selinux"] {

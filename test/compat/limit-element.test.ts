@@ -1,8 +1,9 @@
 /** `<limit>`: every name of dbus-daemon(1), the numbers that may be written, and what counts without any. */
 
 import { expect, test } from "@jest/globals";
+import { BUILT_IN_LIMITS } from "../../compat/dbus-daemon/built-in-limits.ts";
 import { busOptionsOf } from "../../compat/dbus-daemon/bus-options.ts";
-import { parseLimit, UNCONFIGURED_LIMITS } from "../../compat/dbus-daemon/limit-element.ts";
+import { parseLimit } from "../../compat/dbus-daemon/limit-element.ts";
 import { ConfigurationFolder, configurationOf } from "./configuration-folder.ts";
 
 /** Those that this bus has something to do with. */
@@ -27,7 +28,7 @@ const known = {
 test("every limit has its place, and a number where no file sets it", () => {
   for (const [name, key] of Object.entries(known)) {
     expect(parseLimit(name, "7")).toEqual({ problem: null, key, value: 7, warning: null });
-    expect(Object.keys(UNCONFIGURED_LIMITS)).toContain(key);
+    expect(Object.keys(BUILT_IN_LIMITS)).toContain(key);
   }
   for (const name of [
     "max_containers",

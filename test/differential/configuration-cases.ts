@@ -74,7 +74,8 @@ export const pieces: readonly string[] = [
     `<${name}>x<fork/></${name}>`,
   ]),
   ...limits.map((name) => `<limit name="${name}">90000</limit>`),
-  ...numbers.map((number) => `<limit name="max_outgoing_bytes">${number}</limit>`),
+  // Of those that are longs and ints, two that nobody needs here.
+  ...numbers.map((number) => `<limit name="max_message_unix_fds">${number}</limit>`),
   ...numbers.map((number) => `<limit name="service_start_timeout">${number}</limit>`),
   "<limit>1</limit>",
   '<limit name="auth_timeout" unit="s">1</limit>',

@@ -2,16 +2,17 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { type Bus, createBus } from "../../bus/bus.ts";
 import { findUser } from "../../compat/dbus-daemon/accounts.ts";
 import { busOptionsOf } from "../../compat/dbus-daemon/bus-options.ts";
 import { loadConfiguration } from "../../compat/dbus-daemon/config-file.ts";
 import { describeProblem } from "../../compat/dbus-daemon/configuration.ts";
 import { findAddon } from "../../transport/addon.ts";
 import { type Listener, openListeners } from "../../transport/listen.ts";
+import { MemoryPeer } from "../support/memory-peer.ts";
 import { HANDSHAKE, RawClient } from "../support/raw-client.ts";
 
 export interface Verdict {
@@ -75,7 +76,7 @@ export async function verdictOfOnehop(folder: string): Promise<Verdict> {
     { environment },
   );
   if (configuration === null) return refused(describeProblem(problem));
-  const { user, listen, serviceDirectories } = configuration;
+  const { user, listen } = configuration;
   if (user !== null && findUser(user) === null) return refused(`there is no user ${user}`);
   const listeners: Listener[] = [];
   try {
@@ -88,15 +89,25 @@ export async function verdictOfOnehop(folder: string): Promise<Verdict> {
   } finally {
     for (const listener of listeners) listener.close();
   }
-  const { mayConnect } = busOptionsOf(configuration, () => configuration);
-  const connects = mayConnect?.(process.geteuid?.() ?? -1, () => process.getgroups?.() ?? []);
-  const names = connects ? serviceDirectories.flatMap(({ path }) => namesIn(path)) : [];
-  return {
-    addresses: listeners.length,
-    connects: connects === true,
-    names: [...new Set(names)].sort(),
-    told: configuration.warnings.map(describeProblem).join("\n"),
-  };
+  const bus = createBus(busOptionsOf(configuration, () => configuration));
+  try {
+    const names = await askInProcess(bus);
+    const told = configuration.warnings.map(describeProblem).join("\n");
+    const connects = names !== null;
+    return { addresses: listeners.length, connects, names: names ?? [], told };
+  } finally {
+    bus.close();
+  }
+}
+
+/** The names that can be started, or `null` if the bus hangs up. */
+async function askInProcess(bus: Bus): Promise<string[] | null> {
+  const peer = new MemoryPeer(bus.connect());
+  peer.authenticate();
+  const hangsUp = peer.closed().then(() => null);
+  if ((await Promise.race([peer.driver("Hello"), hangsUp])) === null) return null;
+  const answer = await Promise.race([peer.driver("ListActivatableNames"), hangsUp]);
+  return answer === null ? null : exampleNames(answer.body[0]);
 }
 
 function firstLine({ stdout }: ChildProcess): Promise<string | null> {
@@ -117,8 +128,7 @@ async function ask(path: string): Promise<string[] | null> {
   const answers = client.read(3).then((messages) => messages.map(({ body }) => body[0]));
   const found = await Promise.race([answers, client.closed().then(() => null)]);
   client.socket.destroy();
-  const names = found?.find((value) => Array.isArray(value)) as string[] | undefined; // "as"
-  return names?.filter((name) => name.startsWith("org.example.")).sort() ?? null;
+  return found === null ? null : exampleNames(found.find((value) => Array.isArray(value)));
 }
 
 function isListening(path: string): Promise<boolean> {
@@ -131,13 +141,8 @@ function isListening(path: string): Promise<boolean> {
   });
 }
 
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory).flatMap((file) => {
-      const text = readFileSync(join(directory, file), "utf8");
-      return /^Name=(org\.example\..*)$/m.exec(text)?.[1] ?? [];
-    });
-  } catch {
-    return [];
-  }
+/** Of an answer, which is a list of names if it is no error. */
+function exampleNames(answer: unknown): string[] {
+  const names = Array.isArray(answer) ? answer.map(String) : [];
+  return names.filter((name) => name.startsWith("org.example.")).sort();
 }

@@ -80,6 +80,7 @@ test.each<[subset: string, root: string, result: unknown, before?: string]>([
   ["", "<a k='[&e;]'>[&e;]</a>", ["[]", { k: "[]" }, []], OPEN],
   ["%p; <!ENTITY e 'x'>", "<a>[&e;]</a>", ["[]", {}, []]],
   ["<!ENTITY e 'x'> %p;", "<a>[&e;]</a>", ["[x]", {}, []]],
+  ["%p; <!ENTITY e '100%'><!ATTLIST a k CDATA '<'>", "<a>[&e;]</a>", ["[]", {}, []]],
   [
     "%p; <!ENTITY e 'x'>",
     "<a>&e;</a>",
