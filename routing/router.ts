@@ -91,7 +91,7 @@ export class Router {
     this.#gateway = gateway;
     this.#limits = limits;
     this.#meaning = meaning;
-    this.#intake = new Intake(strings, stage, limits.maxMessageUnixFds);
+    this.#intake = new Intake(strings, stage, limits);
     this.#delivery = new Delivery(
       stage,
       directory,

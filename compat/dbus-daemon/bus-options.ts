@@ -4,14 +4,14 @@ import type { StartOptions } from "../../bus/index.ts";
 import type { Configuration, ConnectRule } from "./configuration.ts";
 
 /**
- * The options that follow from a configuration alone. `current` is asked each time somebody connects, so
- * that a reloaded configuration counts from then on.
+ * The options that follow from a configuration alone. `current` is asked each time somebody connects, and
+ * at every reload, so that a reloaded configuration counts from then on.
  */
 export function busOptionsOf(
   configuration: Configuration,
   current: () => Configuration,
 ): Pick<StartOptions, "activation" | "limits" | "authentication" | "mayConnect"> {
-  const { limits, authentication, type } = configuration;
+  const { authentication, type } = configuration;
   return {
     activation: {
       directories: () => current().serviceDirectories,
@@ -20,7 +20,7 @@ export function busOptionsOf(
       refusal: () =>
         current().serviceHelper === null ? null : "<servicehelper> is not supported yet",
     },
-    limits,
+    limits: () => current().limits,
     ...(authentication.length > 0 && { authentication }),
     mayConnect: (userId, groups) => {
       const isOwner = (): boolean => userId === process.geteuid?.();

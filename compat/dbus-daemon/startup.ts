@@ -159,12 +159,8 @@ class Daemon {
       this.#log.error(`Unable to reload configuration: ${text}`);
       return text;
     }
-    const before = this.#configuration;
     this.#configuration = next;
     for (const warning of next.warnings) this.#log.warning(describeProblem(warning));
-    if (JSON.stringify(before.limits) !== JSON.stringify(next.limits)) {
-      this.#log.warning("changed limits count from the next start on");
-    }
     this.#log.info("Reloaded configuration");
     return null;
   }
