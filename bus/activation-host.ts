@@ -1,16 +1,19 @@
 /** What activation may ask of a bus. */
 
+import type { Accounting } from "./accounting.ts";
 import type { ActivationHost } from "./activation/activation.ts";
 import type { ActivationEnvironment } from "./activation-environment.ts";
 import type { Bus } from "./bus.ts";
 import type { Outgoing } from "./driver/outgoing.ts";
 import type { BusOptions } from "./options.ts";
 import { SYSTEMD_NAME } from "./systemd.ts";
+import { Resource } from "./user.ts";
 
 /** Parts of the bus that are made after activation, and are there when it needs them. */
 export interface LaterParts {
   outgoing(): Outgoing;
   environment(): ActivationEnvironment;
+  accounting(): Accounting;
   servicesChanged(): void;
 }
 
@@ -18,6 +21,8 @@ export function activationHost(bus: Bus, options: BusOptions, parts: LaterParts)
   return {
     limits: bus.limits,
     log: bus.log,
+    chargeStart: (sender) => parts.accounting().chargeFor(sender, Resource.ServiceStarts, 1),
+    startOver: (payer, count) => parts.accounting().refundTo(payer, Resource.ServiceStarts, count),
     usesSystemd: options.systemdActivation === true,
     address: () => bus.address,
     variables: () => parts.environment().variables,

@@ -1,14 +1,20 @@
-/** Who is connected: how many in all and of each user, and which index each connection has. */
+/** Who may connect as far as numbers go, and which index each connection has. */
 
-import type { Credentials } from "../transport/credentials.ts";
+import type { Accounting } from "./accounting.ts";
 import type { Limits } from "./limits.ts";
+import { Resource, type User } from "./user.ts";
 
 /** The most connections that a bus can have at all; limits are usually lower. */
 export const MAX_CONNECTIONS = 65536;
 
+/**
+ * As in dbus-daemon, who comes while too many are in the handshake waits for one of them to end, outside, and
+ * who would be one too many is told so when it says Hello. What one user does must not keep others out, so
+ * users share both numbers.
+ */
 export class Admission {
   readonly #limits: Limits;
-  readonly #connectionsOfUser: Map<number, number> = new Map();
+  readonly #accounting: Accounting;
   #count = 0;
   #freeIndexes: number[] = [];
   /** Indexes given up in this turn and the last: messages that are staged still refer to them. */
@@ -16,8 +22,9 @@ export class Admission {
   #retiredBefore: number[] = [];
   #nextIndex = 0;
 
-  constructor(limits: Limits) {
+  constructor(limits: Limits, accounting: Accounting) {
     this.#limits = limits;
+    this.#accounting = accounting;
   }
 
   /** How many are connected, registered or not. */
@@ -25,21 +32,28 @@ export class Admission {
     return this.#count;
   }
 
-  /** Why a process with these credentials may not connect, or null; `inHandshake` have not said Hello. */
-  refusalOf(credentials: Credentials, inHandshake: number): string | null {
-    const { maxCompletedConnections, maxIncompleteConnections, maxConnectionsPerUser } =
-      this.#limits;
-    if (this.#count >= Math.min(maxCompletedConnections, MAX_CONNECTIONS - 1)) {
-      return `${this.#count} are connected (max_completed_connections=${maxCompletedConnections})`;
+  /** Why one more connection of `user` is closed at once, or null. */
+  refusalOf(user: User): string | null {
+    if (this.#count >= MAX_CONNECTIONS - 1) return `${this.#count} are connected`;
+    return this.#accounting.refusalOf(user, Resource.Handshakes, 1);
+  }
+
+  /** Why a connection of `user` may not say Hello now, or null: dbus-daemon's words for its limits. */
+  refusalOfHello(user: User): string | null {
+    const { maxCompletedConnections, maxConnectionsPerUser } = this.#limits;
+    if (this.#accounting.totalOf(Resource.Connections) >= maxCompletedConnections) {
+      return `The maximum number of active connections has been reached (max_completed_connections=${maxCompletedConnections})`;
     }
-    if (inHandshake >= maxIncompleteConnections) {
-      return `${inHandshake} are in the handshake (max_incomplete_connections=${maxIncompleteConnections})`;
+    if (this.#accounting.usedBy(user, Resource.Connections) >= maxConnectionsPerUser) {
+      return `The maximum number of active connections for UID ${user.userId} has been reached (max_connections_per_user=${maxConnectionsPerUser})`;
     }
-    const userId = userOf(credentials);
-    if ((this.#connectionsOfUser.get(userId) ?? 0) >= maxConnectionsPerUser) {
-      return `user ${userId} has as many as one user may (max_connections_per_user=${maxConnectionsPerUser})`;
-    }
-    return null;
+    return this.#accounting.refusalOf(user, Resource.Connections, 1);
+  }
+
+  /** May connections be accepted now? */
+  get isOpen(): boolean {
+    const inHandshake = this.#accounting.totalOf(Resource.Handshakes);
+    return inHandshake < this.#limits.maxIncompleteConnections;
   }
 
   /** An index that no connection has. */
@@ -52,19 +66,13 @@ export class Admission {
     this.#nextIndex = Math.max(this.#nextIndex, index + 1);
   }
 
-  entered(credentials: Credentials): void {
+  entered(): void {
     this.#count++;
-    const userId = userOf(credentials);
-    this.#connectionsOfUser.set(userId, (this.#connectionsOfUser.get(userId) ?? 0) + 1);
   }
 
   /** The index is free again when nothing that is staged can refer to it. */
-  left(credentials: Credentials, index: number): void {
+  left(index: number): void {
     this.#count--;
-    const userId = userOf(credentials);
-    const left = (this.#connectionsOfUser.get(userId) ?? 1) - 1;
-    if (left > 0) this.#connectionsOfUser.set(userId, left);
-    else this.#connectionsOfUser.delete(userId);
     this.#retired.push(index);
   }
 
@@ -74,9 +82,4 @@ export class Admission {
     this.#retiredBefore = this.#retired;
     this.#retired = [];
   }
-}
-
-/** All whom nobody vouches for are one user. */
-function userOf({ userId }: Credentials): number {
-  return userId ?? -1;
 }

@@ -28,21 +28,25 @@ import { Strings } from "../wire/intern.ts";
 import { Memory } from "../wire/memory.ts";
 import { DRIVER_NAME, MessageFlag } from "../wire/protocol.ts";
 import { writeSenderField } from "../wire/stitch.ts";
+import { Accounting } from "./accounting.ts";
 import { Activation, type Starter } from "./activation/activation.ts";
 import { ActivationEnvironment } from "./activation-environment.ts";
 import { activationHost } from "./activation-host.ts";
 import { Admission, MAX_CONNECTIONS } from "./admission.ts";
+import { Complaints } from "./complaints.ts";
+import { Deadlines } from "./deadlines.ts";
 import type { DriverContext } from "./driver/call.ts";
 import { Driver } from "./driver/driver.ts";
 import { Outgoing } from "./driver/outgoing.ts";
-import { Handshakes } from "./handshakes.ts";
 import { type Limits, LimitsInForce } from "./limits.ts";
 import { type Log, silent } from "./log.ts";
 import { NameRegistry } from "./names.ts";
 import type { BusOptions } from "./options.ts";
+import { ReplyTimeouts } from "./reply-timeouts.ts";
 import { type BusSnapshot, restoreBus, snapshotBus } from "./snapshot.ts";
 import { Statistics } from "./statistics.ts";
 import { SYSTEMD_NAME } from "./systemd.ts";
+import { Resource } from "./user.ts";
 
 /** DBUS_START_REPLY_SUCCESS */
 const STARTED = 1;
@@ -67,6 +71,8 @@ export class Bus {
   address: string | null = null;
   /** Called after a reload, for what has limits of its own; the transport sets it. */
   limitsChanged: (limits: Limits) => void = () => {};
+  /** Called when `isAdmitting` may be another; whoever listens sets it. */
+  admissionChanged: () => void = () => {};
   readonly #limits: LimitsInForce;
   readonly #limitsNow: () => Partial<Limits>;
   readonly #activation: Activation;
@@ -78,7 +84,12 @@ export class Bus {
   readonly #connectionOptions: Omit<ConnectionOptions, "maxMessageBytes">;
   readonly #mayConnect: (userId: number, groups: () => readonly number[] | null) => boolean;
   readonly #admission: Admission;
-  readonly #handshakes: Handshakes;
+  readonly #accounting: Accounting;
+  readonly #complaints: Complaints;
+  readonly #handshakes: Deadlines;
+  /** Connections with descriptors that no message has claimed. */
+  readonly #unclaimed: Deadlines;
+  readonly #replyTimeouts: ReplyTimeouts;
   readonly #environment: ActivationEnvironment;
   readonly #statistics: Statistics;
   readonly #memoryTransports: Map<Endpoint, MemoryTransport> = new Map();
@@ -91,8 +102,12 @@ export class Bus {
       typeof options.limits === "function" ? options.limits() : (options.limits ?? {});
     this.#limits = new LimitsInForce(this.#limitsNow());
     this.limits = this.#limits.values;
-    this.#admission = new Admission(this.limits);
     this.log = options.log ?? silent;
+    this.#complaints = new Complaints(this.log);
+    this.#accounting = new Accounting(this.limits, this.stage, this.#complaints, ({ index }) =>
+      this.router.replies.countOf(index),
+    );
+    this.#admission = new Admission(this.limits, this.#accounting);
     const ownUserId = process.geteuid?.();
     this.#mayConnect = options.mayConnect ?? ((userId) => userId === ownUserId || userId === 0);
     this.directory = new Directory(this.strings);
@@ -106,6 +121,7 @@ export class Bus {
       activationHost(this, options, {
         outgoing: () => this.#outgoing,
         environment: () => this.#environment,
+        accounting: () => this.#accounting,
         servicesChanged: () => {
           this.#announceServices();
           this.#endTurn();
@@ -119,6 +135,7 @@ export class Bus {
       this.subscriptions,
       this.#activation,
       this.#limits.routing,
+      this.#accounting,
       this.#meaning(),
       record?.sequence ?? 0,
     );
@@ -147,8 +164,23 @@ export class Bus {
       guid: this.guid,
       mechanisms: options.authentication ?? ["EXTERNAL"],
     };
-    this.#handshakes = new Handshakes(this.limits, (connection) =>
-      connection.close(`it did not finish the handshake within ${this.limits.authTimeoutMs} ms`),
+    this.#handshakes = new Deadlines(
+      () => this.limits.authTimeoutMs,
+      (connection) =>
+        connection.close(`it did not finish the handshake within ${this.limits.authTimeoutMs} ms`),
+    );
+    this.#unclaimed = new Deadlines(
+      () => this.limits.pendingFdTimeoutMs,
+      (connection) =>
+        connection.close(
+          `descriptors that it sent waited for their message for ${this.limits.pendingFdTimeoutMs} ms (pending_fd_timeout)`,
+        ),
+    );
+    this.#replyTimeouts = new ReplyTimeouts(
+      this.limits,
+      this.router.replies,
+      ({ caller, serial }) => this.#replyIsLate(caller, serial),
+      () => this.#endTurn(),
     );
   }
 
@@ -165,6 +197,11 @@ export class Bus {
   /** The variables that peers have set by UpdateActivationEnvironment for processes to be started. */
   get activationEnvironment(): ReadonlyMap<string, string> {
     return this.#environment.variables;
+  }
+
+  /** May connections be accepted now, or do too many take their time for the handshake? */
+  get isAdmitting(): boolean {
+    return this.#admission.isOpen;
   }
 
   /** How many peers are connected, registered or not. */
@@ -202,6 +239,9 @@ export class Bus {
     for (const endpoint of bus.directory.endpoints()) {
       bus.#statistics.noteRulesOf(endpoint);
       bus.#statistics.noteNamesOf(endpoint);
+      const rules = bus.subscriptions.ruleCountOf(endpoint.index);
+      bus.#accounting.settle(endpoint, Resource.MatchRules, rules);
+      bus.#accounting.settle(endpoint, Resource.Names, bus.names.countOf(endpoint));
     }
     // What was being looked for, or started, is so again.
     for (const { peer, message } of record.waiting) {
@@ -227,17 +267,15 @@ export class Bus {
     link: NativeLink | null,
     origin: string,
   ): Connection | null {
-    const refusal = this.#admission.refusalOf(credentials, this.#handshakes.size);
+    const user = this.#accounting.userOf(credentials.userId);
+    const refusal = this.#admission.refusalOf(user);
     if (refusal !== null) {
-      this.log({
-        level: "warning",
-        text: `connection refused: ${refusal}`,
-        fields: {
-          pid: credentials.processId ?? -1,
-          uid: credentials.userId ?? -1,
-          listener: origin,
-        },
-      });
+      const pid = credentials.processId ?? "unknown";
+      this.#complaints.about(
+        "connections",
+        user.userId,
+        () => `connection of pid ${pid} refused at ${origin}: ${refusal}`,
+      );
       return null;
     }
     return this.#enter(this.#admission.takeIndex(), credentials, slot, link, origin);
@@ -249,6 +287,9 @@ export class Bus {
     if (failure === null) {
       this.#limits.replace(this.#limitsNow());
       this.#handshakes.limitsChanged();
+      this.#unclaimed.limitsChanged();
+      this.#replyTimeouts.limitsChanged();
+      this.#accounting.limitsChanged();
       this.limitsChanged(this.limits);
       this.#activation.reload();
     }
@@ -264,7 +305,7 @@ export class Bus {
     for (const endpoint of [...this.directory.endpoints()]) {
       endpoint.connection.close("the bus is shutting down");
     }
-    this.#handshakes.stop();
+    for (const part of [this.#handshakes, this.#unclaimed, this.#replyTimeouts]) part.stop();
     this.stage.flush();
   }
 
@@ -285,8 +326,10 @@ export class Bus {
       // As in dbus-daemon, who is connected keeps the size that counted then.
       { ...this.#connectionOptions, maxMessageBytes: this.limits.maxMessageSize },
     );
-    this.directory.enter(new Endpoint(connection));
-    this.#admission.entered(credentials);
+    const endpoint = new Endpoint(connection, this.#accounting.userOf(credentials.userId));
+    this.directory.enter(endpoint);
+    this.#admission.entered();
+    this.#accounting.entered(endpoint);
     this.#handshakes.begin(connection);
     return connection;
   }
@@ -333,6 +376,13 @@ export class Bus {
         const sender = this.directory.at(connection.index);
         if (sender !== null) this.router.route(sender, memory, offset, byteLength);
       },
+      descriptorsWait: (connection, count, before) => {
+        // As in dbus-daemon: the time begins again with every message that claims some; root has all of it.
+        if (count === 0) this.#unclaimed.end(connection);
+        else if (connection.credentials.userId !== 0 && (before === 0 || count < before)) {
+          this.#unclaimed.begin(connection);
+        }
+      },
       closed: (connection, reason, isHangUp) => this.#closed(connection, reason, isHangUp),
       turnEnded: () => {
         this.router.endTurn();
@@ -350,6 +400,8 @@ export class Bus {
       undelivered: (sender, header, why) => this.#undelivered(sender, header, why),
       notFound: (sender, header, why) => this.#driver.notFound(sender, header, why),
       withheld: (sender, header, receiver) => this.#driver.withheld(sender, header, receiver),
+      shareSpent: (sender, receiver) => this.#shareSpent(sender, receiver),
+      replyLost: (sender, header, caller) => this.#driver.replyLost(sender, header, caller),
       disconnect: (receiver, reason) => receiver.connection.close(reason),
     };
   }
@@ -374,7 +426,13 @@ export class Bus {
       register: (endpoint, uniqueName) => {
         this.#register(endpoint, uniqueName);
         this.#handshakes.end(endpoint.connection);
+        this.admissionChanged();
       },
+      refusalOfHello: (endpoint) =>
+        this.#admission.refusalOfHello(
+          this.#accounting.userOf(endpoint.connection.credentials.userId),
+        ),
+      accounting: this.#accounting,
       ownerChanged: (name, oldOwner, newOwner) => this.#ownerChanged(name, oldOwner, newOwner),
       answeredLater: () => this.#endTurn(),
       becomeMonitor: (endpoint, rules) => this.#becomeMonitor(endpoint, rules),
@@ -428,10 +486,31 @@ export class Bus {
         isLittleEndian,
       );
     }
+    this.#accounting.registered(endpoint);
     this.#statistics.noteRegistered(endpoint);
   }
 
+  #replyIsLate(caller: number, serial: number): void {
+    const endpoint = this.directory.at(caller);
+    if (endpoint === null || endpoint.connection.isClosed) return;
+    const text = "Message did not receive a reply (timeout by message bus)";
+    this.#outgoing.error(endpoint, serial, "org.freedesktop.DBus.Error.NoReply", text);
+  }
+
+  #shareSpent(sender: Endpoint, receiver: Endpoint): void {
+    const { userId } = sender.connection.credentials;
+    this.#complaints.about(
+      "max_outgoing_bytes",
+      userId ?? -1,
+      () =>
+        `messages of ${sender.description} for ${receiver.description}, which does not read, are refused: user ${userId ?? "unknown"} has its fair share of what may wait there (max_outgoing_bytes: ${this.limits.maxOutgoingBytes})`,
+    );
+  }
+
   #ownerChanged(name: string, oldOwner: Endpoint | null, newOwner: Endpoint | null): void {
+    for (const owner of [oldOwner, newOwner]) {
+      if (owner !== null) this.#accounting.settle(owner, Resource.Names, this.names.countOf(owner));
+    }
     const isUnique = name.startsWith(":");
     if (isUnique && oldOwner !== null) this.#statistics.noteUnregistered();
     if (oldOwner !== null) {
@@ -488,6 +567,7 @@ export class Bus {
     }
     this.subscriptions.removeSubscriber(endpoint.index);
     this.router.monitors.add(endpoint, rules);
+    this.#accounting.settle(endpoint, Resource.MatchRules, 0);
     this.#statistics.noteRulesOf(endpoint);
     this.#failCallersOf(endpoint);
     this.router.forget(endpoint);
@@ -521,6 +601,7 @@ export class Bus {
       });
     }
     this.#handshakes.end(connection);
+    this.#unclaimed.end(connection);
     this.#memoryTransports.delete(endpoint);
     this.router.monitors.remove(endpoint);
     this.subscriptions.removeSubscriber(endpoint.index);
@@ -531,7 +612,9 @@ export class Bus {
     this.#failCallersOf(endpoint);
     this.router.forget(endpoint);
     this.directory.leave(endpoint);
-    this.#admission.left(connection.credentials, endpoint.index);
+    this.#accounting.left(endpoint);
+    this.#admission.left(endpoint.index);
+    this.admissionChanged();
   }
 }
 

@@ -50,6 +50,7 @@ export async function startBus(options: StartOptions): Promise<StartedBus> {
   }
   const bus = new Bus(options, null);
   let transport: NativeTransport | null = null;
+  let acceptor: ListenerAcceptor | null = null;
   if (addon === null) {
     log({
       level: "warning",
@@ -59,7 +60,7 @@ export async function startBus(options: StartOptions): Promise<StartedBus> {
   } else {
     // Node does this for the first few that it has inherited itself. An old kernel refuses: they stay.
     if (options.activation !== undefined) addon.closeOnExec(3);
-    const acceptor = new ListenerAcceptor(bus, listeners, log);
+    acceptor = new ListenerAcceptor(bus, listeners, log);
     transport = new NativeTransport(
       addon,
       bus.stage,
@@ -71,6 +72,7 @@ export async function startBus(options: StartOptions): Promise<StartedBus> {
     bus.limitsChanged = (limits) => poller.setMaxQueuedDescriptors(mostQueuedDescriptors(limits));
     acceptor.acceptOn(transport);
   }
+  bus.admissionChanged = () => acceptor?.admissionChanged();
   for (const listener of listeners) listener.server?.on("connection", serve(bus, listener));
   const addresses = listeners.map(({ address }) => formatAddress(withGuid(address, bus.guid)));
   bus.address = addresses.join(";");
@@ -107,6 +109,8 @@ class ListenerAcceptor {
   readonly #names: readonly string[];
   readonly #log: Log;
   #transport: NativeTransport | null = null;
+  /** Are sockets accepted now? */
+  #isOpen = true;
 
   constructor(bus: Bus, listeners: readonly Listener[], log: Log) {
     this.#bus = bus;
@@ -122,9 +126,20 @@ class ListenerAcceptor {
     }
   }
 
+  /** Who comes while too many are in the handshake stays in the listener's backlog, as in dbus-daemon. */
+  admissionChanged(): void {
+    if (this.#isOpen === this.#bus.isAdmitting) return;
+    this.#isOpen = this.#bus.isAdmitting;
+    for (const number of this.#listeners.keys()) {
+      this.#transport?.poller.setListening(number, this.#isOpen);
+    }
+  }
+
   accepted(slot: number, listener: number, credentials: Credentials): Connection | null {
     const name = this.#names[listener] ?? "unknown";
-    return this.#bus.admit(credentials, slot, this.#transport, name);
+    const connection = this.#bus.admit(credentials, slot, this.#transport, name);
+    this.admissionChanged();
+    return connection;
   }
 
   acceptFailed(listener: number, errorName: string): void {
@@ -133,7 +148,9 @@ class ListenerAcceptor {
       text: `cannot accept connections for now: ${errorName}`,
       fields: { listener: this.#names[listener] ?? "unknown", retryMs: ACCEPT_PAUSE_MS },
     });
-    setTimeout(() => this.#transport?.poller.setListening(listener, true), ACCEPT_PAUSE_MS).unref();
+    setTimeout(() => {
+      if (this.#isOpen) this.#transport?.poller.setListening(listener, true);
+    }, ACCEPT_PAUSE_MS).unref();
   }
 }
 

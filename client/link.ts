@@ -131,6 +131,10 @@ export class Link implements ConnectionOwner {
   /** Hello has been sent already; its reply says the same and more. */
   authenticated(): void {}
 
+  descriptorsWait(): void {
+    // The bus decides how much it sends.
+  }
+
   turnEnded(): void {
     this.#wires.endTurn();
   }

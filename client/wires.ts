@@ -156,5 +156,6 @@ const ignoring: ConnectionOwner = {
   authenticated() {},
   message() {},
   closed() {},
+  descriptorsWait() {},
   turnEnded() {},
 };

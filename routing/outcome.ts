@@ -15,5 +15,9 @@ export const Undelivered = {
   UnknownType: 6,
   /** Too much of this sender waits for destinations that are being found. */
   TooMuchPending: 7,
+  /** The receiver's queue has room, but this sender's user has its share of it. */
+  ShareSpent: 8,
+  /** The caller's user has its share of the replies that callers may wait for. */
+  TooManyRepliesOfUser: 9,
 } as const;
 export type Undelivered = (typeof Undelivered)[keyof typeof Undelivered];

@@ -9,6 +9,7 @@
 
 import type { Endpoint } from "../../routing/endpoint.ts";
 import { type Gateway, GatewayAnswer, type GatewayFailure } from "../../routing/gateway.ts";
+import type { Payer } from "../../routing/ledger.ts";
 import { isErrorName } from "../../wire/names.ts";
 import type { Limits } from "../limits.ts";
 import type { Log } from "../log.ts";
@@ -34,6 +35,9 @@ export interface ActivationHost {
   requestUnit(unit: string): boolean;
   /** What peers have added to the environment. */
   variables(): ReadonlyMap<string, string>;
+  /** May one more message of `sender` wait for a service? Charged if so, until `startOver`. */
+  chargeStart(sender: Endpoint): string | null;
+  startOver(payer: Payer, count: number): void;
   /** Everything that waits for `name` fails. */
   failed(name: string, why: GatewayFailure): void;
   /** The list of activatable names may be another one. */
@@ -57,8 +61,8 @@ interface PendingStart {
   isUnitToRequest: boolean;
   readonly timer: NodeJS.Timeout;
   readonly starters: Starter[];
-  /** Messages that have asked for it, those of peers included that are gone by now. */
-  requestCount: number;
+  /** Messages that have asked for it by their users, those of peers included that are gone by now. */
+  readonly requests: Map<Payer, number>;
   /** Says more about a start that takes too long. */
   hint: string;
 }
@@ -176,9 +180,15 @@ export class Activation implements Gateway {
     const isSystemd = this.#host.usesSystemd && name === SYSTEMD_NAME;
     const file = isSystemd ? SYSTEMD : this.#directories.find(name);
     if (file === null) return GatewayAnswer.Absent;
+    const share = this.#host.chargeStart(sender);
+    if (share !== null) return failure("LimitsExceeded", `Activation of ${name} failed: ${share}`);
     const pending = this.#pending.get(name) ?? this.#begin(file, isSystemd, sender);
-    if ("errorName" in pending) return pending;
-    pending.requestCount++;
+    const { payer } = sender;
+    if ("errorName" in pending) {
+      this.#host.startOver(payer, 1);
+      return pending;
+    }
+    pending.requests.set(payer, (pending.requests.get(payer) ?? 0) + 1);
     this.#requestCount++;
     return GatewayAnswer.Pending;
   }
@@ -221,7 +231,7 @@ export class Activation implements Gateway {
       isUnitToRequest: false,
       timer: setTimeout(() => this.#expired(pending), this.#host.limits.serviceStartTimeoutMs),
       starters: [],
-      requestCount: 0,
+      requests: new Map(),
       hint: "",
     };
     this.#pending.set(name, pending);
@@ -291,6 +301,9 @@ export class Activation implements Gateway {
     clearTimeout(pending.timer);
     pending.service?.release();
     this.#pending.delete(pending.name);
-    this.#requestCount -= pending.requestCount;
+    for (const [payer, count] of pending.requests) {
+      this.#requestCount -= count;
+      this.#host.startOver(payer, count);
+    }
   }
 }

@@ -117,6 +117,15 @@ export class Driver {
     );
   }
 
+  /**
+   * Tells `caller` that the reply of `sender` is lost: so much of this user waits for the caller, who does
+   * not read, that there is no room for more.
+   */
+  replyLost(sender: Endpoint, header: Header, caller: Endpoint): void {
+    const text = `The reply of "${sender.uniqueName}" is lost: ${this.#ownerOf(sender)} has its fair share of what may wait for "${caller.uniqueName}", which does not read (max_outgoing_bytes=${this.#context.limits.maxOutgoingBytes})`;
+    this.#context.outgoing.error(caller, header.replySerial, `${ERROR_PREFIX}LimitsExceeded`, text);
+  }
+
   /** Systemd could not start a unit that it was asked for. */
   #hear(sender: Endpoint, header: Header): void {
     const { activation, directory, systemdActivation, log } = this.#context;
@@ -202,7 +211,21 @@ export class Driver {
         );
       case Undelivered.TooMuchPending:
         return driverError("LimitsExceeded", tooMuchWaits(this.#context, sender));
+      case Undelivered.ShareSpent:
+        return driverError(
+          "LimitsExceeded",
+          `${this.#ownerOf(sender)} has its fair share of what may wait for "${name}" (${receiver?.description ?? "gone"}), which does not read what it is sent (max_outgoing_bytes=${this.#context.limits.maxOutgoingBytes})`,
+        );
+      case Undelivered.TooManyRepliesOfUser:
+        return driverError(
+          "LimitsExceeded",
+          `${this.#ownerOf(sender)} has its fair share of replies to wait for (of all users: ${this.#context.limits.maxReplies})`,
+        );
     }
+  }
+
+  #ownerOf({ connection }: Endpoint): string {
+    return `User ${connection.credentials.userId ?? "unknown"}`;
   }
 
   /** Why `method` cannot even be tried, or null. */
