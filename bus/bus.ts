@@ -8,6 +8,7 @@ import { Endpoint } from "../routing/endpoint.ts";
 import { nowhere } from "../routing/gateway.ts";
 import type { NameAuthority } from "../routing/name-authority.ts";
 import { Undelivered } from "../routing/outcome.ts";
+import type { PendingReply } from "../routing/replies.ts";
 import { type Meaning, Router } from "../routing/router.ts";
 import {
   Connection,
@@ -28,13 +29,10 @@ import { Strings } from "../wire/intern.ts";
 import { Memory } from "../wire/memory.ts";
 import { DRIVER_NAME, MessageFlag } from "../wire/protocol.ts";
 import { writeSenderField } from "../wire/stitch.ts";
-import { Accounting } from "./accounting.ts";
 import { Activation, type Starter } from "./activation/activation.ts";
 import { ActivationEnvironment } from "./activation-environment.ts";
 import { activationHost } from "./activation-host.ts";
-import { Admission, MAX_CONNECTIONS } from "./admission.ts";
-import { Complaints } from "./complaints.ts";
-import { Deadlines } from "./deadlines.ts";
+import { MAX_CONNECTIONS } from "./admission.ts";
 import type { DriverContext } from "./driver/call.ts";
 import { Driver } from "./driver/driver.ts";
 import { Outgoing } from "./driver/outgoing.ts";
@@ -42,14 +40,15 @@ import { type Limits, LimitsInForce } from "./limits.ts";
 import { type Log, silent } from "./log.ts";
 import { NameRegistry } from "./names.ts";
 import type { BusOptions } from "./options.ts";
-import { ReplyTimeouts } from "./reply-timeouts.ts";
 import { type BusSnapshot, restoreBus, snapshotBus } from "./snapshot.ts";
 import { Statistics } from "./statistics.ts";
+import { Steward } from "./steward.ts";
 import { SYSTEMD_NAME } from "./systemd.ts";
 import { Resource } from "./user.ts";
 
 /** DBUS_START_REPLY_SUCCESS */
 const STARTED = 1;
+const NO_REPLY = "org.freedesktop.DBus.Error.NoReply";
 
 /** A new bus that only its own process can reach, by `connect`. */
 export function createBus(options: BusOptions = {}): Bus {
@@ -83,13 +82,7 @@ export class Bus {
   readonly #owner: ConnectionOwner;
   readonly #connectionOptions: Omit<ConnectionOptions, "maxMessageBytes">;
   readonly #mayConnect: (userId: number, groups: () => readonly number[] | null) => boolean;
-  readonly #admission: Admission;
-  readonly #accounting: Accounting;
-  readonly #complaints: Complaints;
-  readonly #handshakes: Deadlines;
-  /** Connections with descriptors that no message has claimed. */
-  readonly #unclaimed: Deadlines;
-  readonly #replyTimeouts: ReplyTimeouts;
+  readonly #steward: Steward;
   readonly #environment: ActivationEnvironment;
   readonly #statistics: Statistics;
   readonly #memoryTransports: Map<Endpoint, MemoryTransport> = new Map();
@@ -103,11 +96,12 @@ export class Bus {
     this.#limits = new LimitsInForce(this.#limitsNow());
     this.limits = this.#limits.values;
     this.log = options.log ?? silent;
-    this.#complaints = new Complaints(this.log);
-    this.#accounting = new Accounting(this.limits, this.stage, this.#complaints, ({ index }) =>
-      this.router.replies.countOf(index),
-    );
-    this.#admission = new Admission(this.limits, this.#accounting);
+    this.#steward = new Steward(this.limits, this.stage, this.log, {
+      replies: () => this.router.replies,
+      replyIsLate: (pending) => this.#replyIsLate(pending),
+      endTurn: () => this.#endTurn(),
+      admissionChanged: () => this.admissionChanged(),
+    });
     const ownUserId = process.geteuid?.();
     this.#mayConnect = options.mayConnect ?? ((userId) => userId === ownUserId || userId === 0);
     this.directory = new Directory(this.strings);
@@ -121,7 +115,7 @@ export class Bus {
       activationHost(this, options, {
         outgoing: () => this.#outgoing,
         environment: () => this.#environment,
-        accounting: () => this.#accounting,
+        accounting: () => this.#steward.accounting,
         servicesChanged: () => {
           this.#announceServices();
           this.#endTurn();
@@ -135,7 +129,7 @@ export class Bus {
       this.subscriptions,
       this.#activation,
       this.#limits.routing,
-      this.#accounting,
+      this.#steward.accounting,
       this.#meaning(),
       record?.sequence ?? 0,
     );
@@ -155,8 +149,8 @@ export class Bus {
       this.names,
       this.router,
       this.stage,
-      () => this.#admission.count,
-      () => this.#handshakes.size,
+      () => this.connectionCount,
+      () => this.#steward.handshakeCount,
     );
     this.#driver = new Driver(this.strings, this.#driverContext(options));
     this.#owner = this.#connectionOwner();
@@ -164,29 +158,15 @@ export class Bus {
       guid: this.guid,
       mechanisms: options.authentication ?? ["EXTERNAL"],
     };
-    this.#handshakes = new Deadlines(
-      () => this.limits.authTimeoutMs,
-      (connection) =>
-        connection.close(`it did not finish the handshake within ${this.limits.authTimeoutMs} ms`),
-    );
-    this.#unclaimed = new Deadlines(
-      () => this.limits.pendingFdTimeoutMs,
-      (connection) =>
-        connection.close(
-          `descriptors that it sent waited for their message for ${this.limits.pendingFdTimeoutMs} ms (pending_fd_timeout)`,
-        ),
-    );
-    this.#replyTimeouts = new ReplyTimeouts(
-      this.limits,
-      this.router.replies,
-      ({ caller, serial }) => this.#replyIsLate(caller, serial),
-      () => this.#endTurn(),
-    );
+    this.#steward.begin();
   }
 
-  /** A connection inside this process, before its handshake, with this process's own credentials. */
-  connect(): MemoryEnd {
-    return this.#connectMemory(null);
+  /**
+   * A connection inside this process, before its handshake: of this process itself, or of whom `credentials`
+   * say, for whom it then answers.
+   */
+  connect(credentials: Credentials = ownCredentials()): MemoryEnd {
+    return this.#connectMemory(credentials, null);
   }
 
   /** Counters since the bus began. */
@@ -201,12 +181,12 @@ export class Bus {
 
   /** May connections be accepted now, or do too many take their time for the handshake? */
   get isAdmitting(): boolean {
-    return this.#admission.isOpen;
+    return this.#steward.admission.isOpen;
   }
 
   /** How many peers are connected, registered or not. */
   get connectionCount(): number {
-    return this.#admission.count;
+    return this.#steward.admission.count;
   }
 
   /**
@@ -226,12 +206,12 @@ export class Bus {
   ): { bus: Bus; ends: ReadonlyMap<string, MemoryEnd> } {
     const bus = new Bus(options, record);
     const ends = restoreBus(bus, record, (peer, credentials, state) => {
-      const end = bus.#connectMemory({ index: peer.index, credentials, state });
+      const end = bus.#connectMemory(credentials, { index: peer.index, state });
       const endpoint = bus.directory.at(peer.index);
       if (endpoint === null) throw new Error(`peer ${peer.index} was not restored`);
       if (peer.uniqueName !== "") {
         if (peer.monitorRules === null) bus.#register(endpoint, peer.uniqueName);
-        bus.#handshakes.end(endpoint.connection);
+        bus.#steward.registered(endpoint);
       }
       return { end, endpoint };
     });
@@ -240,8 +220,8 @@ export class Bus {
       bus.#statistics.noteRulesOf(endpoint);
       bus.#statistics.noteNamesOf(endpoint);
       const rules = bus.subscriptions.ruleCountOf(endpoint.index);
-      bus.#accounting.settle(endpoint, Resource.MatchRules, rules);
-      bus.#accounting.settle(endpoint, Resource.Names, bus.names.countOf(endpoint));
+      bus.#steward.accounting.settle(endpoint, Resource.MatchRules, rules);
+      bus.#steward.accounting.settle(endpoint, Resource.Names, bus.names.countOf(endpoint));
     }
     // What was being looked for, or started, is so again.
     for (const { peer, message } of record.waiting) {
@@ -267,18 +247,8 @@ export class Bus {
     link: NativeLink | null,
     origin: string,
   ): Connection | null {
-    const user = this.#accounting.userOf(credentials.userId);
-    const refusal = this.#admission.refusalOf(user);
-    if (refusal !== null) {
-      const pid = credentials.processId ?? "unknown";
-      this.#complaints.about(
-        "connections",
-        user.userId,
-        () => `connection of pid ${pid} refused at ${origin}: ${refusal}`,
-      );
-      return null;
-    }
-    return this.#enter(this.#admission.takeIndex(), credentials, slot, link, origin);
+    if (!this.#steward.admits(credentials, origin)) return null;
+    return this.#enter(this.#steward.admission.takeIndex(), credentials, slot, link, origin);
   }
 
   /** Reads again what the options say can change: what ReloadConfig does. Returns an error text, or null. */
@@ -286,10 +256,7 @@ export class Bus {
     const failure = this.#reloadOptions();
     if (failure === null) {
       this.#limits.replace(this.#limitsNow());
-      this.#handshakes.limitsChanged();
-      this.#unclaimed.limitsChanged();
-      this.#replyTimeouts.limitsChanged();
-      this.#accounting.limitsChanged();
+      this.#steward.limitsChanged();
       this.limitsChanged(this.limits);
       this.#activation.reload();
     }
@@ -305,7 +272,7 @@ export class Bus {
     for (const endpoint of [...this.directory.endpoints()]) {
       endpoint.connection.close("the bus is shutting down");
     }
-    for (const part of [this.#handshakes, this.#unclaimed, this.#replyTimeouts]) part.stop();
+    this.#steward.stop();
     this.stage.flush();
   }
 
@@ -326,20 +293,19 @@ export class Bus {
       // As in dbus-daemon, who is connected keeps the size that counted then.
       { ...this.#connectionOptions, maxMessageBytes: this.limits.maxMessageSize },
     );
-    const endpoint = new Endpoint(connection, this.#accounting.userOf(credentials.userId));
+    const payer = this.#steward.accounting.userOf(credentials.userId);
+    const endpoint = new Endpoint(connection, payer);
     this.directory.enter(endpoint);
-    this.#admission.entered();
-    this.#accounting.entered(endpoint);
-    this.#handshakes.begin(connection);
+    this.#steward.entered(endpoint);
     return connection;
   }
 
   #connectMemory(
-    restored: { index: number; credentials: Credentials; state: MemorySnapshot } | null,
+    credentials: Credentials,
+    restored: { index: number; state: MemorySnapshot } | null,
   ): MemoryEnd {
-    const credentials = restored?.credentials ?? ownCredentials();
-    const index = restored?.index ?? this.#admission.takeIndex();
-    this.#admission.reserveIndex(index);
+    const index = restored?.index ?? this.#steward.admission.takeIndex();
+    this.#steward.admission.reserveIndex(index);
     const connection = this.#enter(index, credentials, -1, null, "in process");
     const state = restored?.state ?? null;
     const transport = new MemoryTransport(connection, this.stage, this.#owner, state);
@@ -376,17 +342,16 @@ export class Bus {
         const sender = this.directory.at(connection.index);
         if (sender !== null) this.router.route(sender, memory, offset, byteLength);
       },
-      descriptorsWait: (connection, count, before) => {
-        // As in dbus-daemon: the time begins again with every message that claims some; root has all of it.
-        if (count === 0) this.#unclaimed.end(connection);
-        else if (connection.credentials.userId !== 0 && (before === 0 || count < before)) {
-          this.#unclaimed.begin(connection);
-        }
+      descriptorsWait: (connection, count, before) =>
+        this.#steward.descriptorsWait(connection, count, before),
+      messagesDropped: (connection, count) => {
+        const endpoint = this.directory.at(connection.index);
+        if (endpoint !== null) this.#steward.messagesDropped(endpoint, count);
       },
       closed: (connection, reason, isHangUp) => this.#closed(connection, reason, isHangUp),
       turnEnded: () => {
         this.router.endTurn();
-        this.#admission.turnEnded();
+        this.#steward.admission.turnEnded();
       },
     };
   }
@@ -400,7 +365,7 @@ export class Bus {
       undelivered: (sender, header, why) => this.#undelivered(sender, header, why),
       notFound: (sender, header, why) => this.#driver.notFound(sender, header, why),
       withheld: (sender, header, receiver) => this.#driver.withheld(sender, header, receiver),
-      shareSpent: (sender, receiver) => this.#shareSpent(sender, receiver),
+      shareSpent: (sender, receiver) => this.#steward.shareSpent(sender, receiver),
       replyLost: (sender, header, caller) => this.#driver.replyLost(sender, header, caller),
       disconnect: (receiver, reason) => receiver.connection.close(reason),
     };
@@ -425,14 +390,9 @@ export class Bus {
       reload: () => this.reload(),
       register: (endpoint, uniqueName) => {
         this.#register(endpoint, uniqueName);
-        this.#handshakes.end(endpoint.connection);
-        this.admissionChanged();
       },
-      refusalOfHello: (endpoint) =>
-        this.#admission.refusalOfHello(
-          this.#accounting.userOf(endpoint.connection.credentials.userId),
-        ),
-      accounting: this.#accounting,
+      refusalOfHello: (endpoint) => this.#steward.refusalOfHello(endpoint),
+      accounting: this.#steward.accounting,
       ownerChanged: (name, oldOwner, newOwner) => this.#ownerChanged(name, oldOwner, newOwner),
       answeredLater: () => this.#endTurn(),
       becomeMonitor: (endpoint, rules) => this.#becomeMonitor(endpoint, rules),
@@ -486,30 +446,21 @@ export class Bus {
         isLittleEndian,
       );
     }
-    this.#accounting.registered(endpoint);
+    this.#steward.registered(endpoint);
     this.#statistics.noteRegistered(endpoint);
   }
 
-  #replyIsLate(caller: number, serial: number): void {
+  #replyIsLate({ caller, serial }: PendingReply): void {
     const endpoint = this.directory.at(caller);
     if (endpoint === null || endpoint.connection.isClosed) return;
     const text = "Message did not receive a reply (timeout by message bus)";
-    this.#outgoing.error(endpoint, serial, "org.freedesktop.DBus.Error.NoReply", text);
-  }
-
-  #shareSpent(sender: Endpoint, receiver: Endpoint): void {
-    const { userId } = sender.connection.credentials;
-    this.#complaints.about(
-      "max_outgoing_bytes",
-      userId ?? -1,
-      () =>
-        `messages of ${sender.description} for ${receiver.description}, which does not read, are refused: user ${userId ?? "unknown"} has its fair share of what may wait there (max_outgoing_bytes: ${this.limits.maxOutgoingBytes})`,
-    );
+    this.#outgoing.error(endpoint, serial, NO_REPLY, text);
   }
 
   #ownerChanged(name: string, oldOwner: Endpoint | null, newOwner: Endpoint | null): void {
     for (const owner of [oldOwner, newOwner]) {
-      if (owner !== null) this.#accounting.settle(owner, Resource.Names, this.names.countOf(owner));
+      if (owner !== null)
+        this.#steward.accounting.settle(owner, Resource.Names, this.names.countOf(owner));
     }
     const isUnique = name.startsWith(":");
     if (isUnique && oldOwner !== null) this.#statistics.noteUnregistered();
@@ -567,7 +518,7 @@ export class Bus {
     }
     this.subscriptions.removeSubscriber(endpoint.index);
     this.router.monitors.add(endpoint, rules);
-    this.#accounting.settle(endpoint, Resource.MatchRules, 0);
+    this.#steward.accounting.settle(endpoint, Resource.MatchRules, 0);
     this.#statistics.noteRulesOf(endpoint);
     this.#failCallersOf(endpoint);
     this.router.forget(endpoint);
@@ -580,7 +531,7 @@ export class Bus {
       this.#outgoing.error(
         caller,
         pending.serial,
-        "org.freedesktop.DBus.Error.NoReply",
+        NO_REPLY,
         "Message recipient disconnected from message bus without replying",
       );
     }
@@ -600,8 +551,6 @@ export class Bus {
         },
       });
     }
-    this.#handshakes.end(connection);
-    this.#unclaimed.end(connection);
     this.#memoryTransports.delete(endpoint);
     this.router.monitors.remove(endpoint);
     this.subscriptions.removeSubscriber(endpoint.index);
@@ -612,9 +561,7 @@ export class Bus {
     this.#failCallersOf(endpoint);
     this.router.forget(endpoint);
     this.directory.leave(endpoint);
-    this.#accounting.left(endpoint);
-    this.#admission.left(endpoint.index);
-    this.admissionChanged();
+    this.#steward.left(endpoint);
   }
 }
 

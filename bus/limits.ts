@@ -1,6 +1,7 @@
 /** Every limit of the bus with its default and dbus-daemon's name for it, and those that count now. */
 
 import type { RoutingLimits } from "../routing/limits.ts";
+import { openFileLimit } from "./open-files.ts";
 
 /**
  * dbus-daemon's `<limit>` elements in camelCase, times with their unit. Defaults are those of
@@ -88,7 +89,7 @@ export class LimitsInForce {
 
   /** What is not given has its default. */
   constructor(given: Partial<Limits>) {
-    this.#values = { ...DEFAULT_LIMITS, ...given };
+    this.#values = { ...defaultLimits(), ...given };
     this.#routing = routingLimits(this.#values);
   }
 
@@ -102,9 +103,15 @@ export class LimitsInForce {
 
   /** From now on `given` counts, and the default of everything else. */
   replace(given: Partial<Limits>): void {
-    Object.assign(this.#values, DEFAULT_LIMITS, given);
+    Object.assign(this.#values, defaultLimits(), given);
     Object.assign(this.#routing, routingLimits(this.#values));
   }
+}
+
+/** Descriptors may take up a quarter of what this process may have open, and as many again may wait unclaimed. */
+function defaultLimits(): Limits {
+  const maxDescriptors = Math.min(DEFAULT_LIMITS.maxDescriptors, openFileLimit() >> 2);
+  return { ...DEFAULT_LIMITS, maxDescriptors };
 }
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };

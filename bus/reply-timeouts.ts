@@ -7,6 +7,12 @@ import type { Limits } from "./limits.ts";
 const TICKS = 16;
 const LEAST_TICK_MS = 5;
 
+/** Who tells the callers. */
+export interface ReplyTimeoutHost {
+  replyIsLate(pending: PendingReply): void;
+  endTurn(): void;
+}
+
 /**
  * All calls may take equally long, so those are due that were made before a certain moment. A clock that
  * ticks sixteen times in the timeout notes how many calls there had been by then; a call itself costs
@@ -15,23 +21,15 @@ const LEAST_TICK_MS = 5;
 export class ReplyTimeouts {
   readonly #limits: Limits;
   readonly #replies: ReplyTable;
-  readonly #expire: (pending: PendingReply) => void;
-  readonly #expired: () => void;
+  readonly #host: ReplyTimeoutHost;
   /** How many calls had been made at each tick, the oldest first. */
   #madeBy: { readonly at: number; readonly count: number }[] = [];
   #timer: ReturnType<typeof setInterval> | null = null;
 
-  /** `expired` is called after each round of `expire`. */
-  constructor(
-    limits: Limits,
-    replies: ReplyTable,
-    expire: (pending: PendingReply) => void,
-    expired: () => void,
-  ) {
+  constructor(limits: Limits, replies: ReplyTable, host: ReplyTimeoutHost) {
     this.#limits = limits;
     this.#replies = replies;
-    this.#expire = expire;
-    this.#expired = expired;
+    this.#host = host;
     this.limitsChanged();
   }
 
@@ -58,7 +56,7 @@ export class ReplyTimeouts {
       due = this.#madeBy.shift()?.count ?? due;
     if (due === 0 || this.#replies.size === 0) return;
     const pending = this.#replies.takeMadeBefore(due);
-    for (const each of pending) this.#expire(each);
-    if (pending.length > 0) this.#expired();
+    for (const each of pending) this.#host.replyIsLate(each);
+    if (pending.length > 0) this.#host.endTurn();
   }
 }

@@ -67,6 +67,7 @@ export async function startBus(options: StartOptions): Promise<StartedBus> {
       bus.owner,
       acceptor,
       mostQueuedDescriptors(bus.limits),
+      bus.limits.maxDescriptors,
     );
     const { poller } = transport;
     bus.limitsChanged = (limits) => poller.setMaxQueuedDescriptors(mostQueuedDescriptors(limits));
@@ -157,7 +158,8 @@ class ListenerAcceptor {
 function serve(bus: Bus, listener: Listener): (socket: Socket) => void {
   const origin = formatAddress(listener.address);
   return (socket) => {
-    const connection = bus.admit(ownUserCredentials(), -1, null, origin);
+    // node:net accepts whoever comes: where the addon leaves them in the backlog, these are sent away.
+    const connection = bus.isAdmitting ? bus.admit(ownUserCredentials(), -1, null, origin) : null;
     if (connection === null) socket.destroy();
     else attachStream(connection, socket, bus.stage, bus.owner);
   };

@@ -135,6 +135,10 @@ export class Link implements ConnectionOwner {
     // The bus decides how much it sends.
   }
 
+  messagesDropped(): void {
+    // As with any client library, nobody is told.
+  }
+
   turnEnded(): void {
     this.#wires.endTurn();
   }

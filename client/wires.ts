@@ -56,6 +56,8 @@ export class Wires {
             { ...ignoring, turnEnded: () => this.endTurn() },
             { accepted: () => null, acceptFailed: () => {} },
             MAX_WAITING_DESCRIPTORS,
+            // A connection is to its own bus: nobody has to be kept from taking another's share.
+            MAX_WAITING_DESCRIPTORS * MAX_CONNECTIONS,
           );
   }
 
@@ -157,5 +159,6 @@ const ignoring: ConnectionOwner = {
   message() {},
   closed() {},
   descriptorsWait() {},
+  messagesDropped() {},
   turnEnded() {},
 };

@@ -21,6 +21,8 @@ export interface ConnectionOwner {
    * `before` did when this was told last.
    */
   descriptorsWait(connection: Connection, count: number, before: number): void;
+  /** `count` messages with descriptors for it were lost: this user has too many of them in flight (ETOOMANYREFS). */
+  messagesDropped(connection: Connection, count: number): void;
   /**
    * The connection is no more. Called once, whoever ended it; `isHangUp` if the peer simply left.
    */

@@ -36,6 +36,8 @@ const {
   AcceptFailed: ACCEPT_FAILED,
   SegmentReleased: SEGMENT_RELEASED,
   SendFailed: SEND_FAILED,
+  Descriptors: DESCRIPTORS,
+  Dropped: DROPPED,
 } = RecordKind;
 const {
   EndOfStream: END_OF_STREAM,
@@ -80,6 +82,7 @@ export class NativeTransport implements NativeLink {
     owner: ConnectionOwner,
     acceptor: Acceptor,
     maxQueuedDescriptors: number,
+    maxDescriptors: number,
   ) {
     this.#addon = addon;
     this.#stage = stage;
@@ -102,6 +105,7 @@ export class NativeTransport implements NativeLink {
       readLimit: READ_BYTES,
       copyLimit: COPY_BYTES,
       maxQueuedDescriptors,
+      maxDescriptors,
       onTurn: (recordCount: number) => this.#turn(recordCount),
     });
     stage.usePoller(this.poller);
@@ -188,6 +192,12 @@ export class NativeTransport implements NativeLink {
         case SEND_FAILED:
           this.#sendFailed(slot, records[at + 6] as number); // as above
           break;
+        case DESCRIPTORS:
+          this.#descriptors(slot);
+          break;
+        case DROPPED:
+          this.#dropped(slot, records[at + 6] as number); // as above
+          break;
         case ACCEPT_FAILED:
           this.#acceptor.acceptFailed(
             records[at + 2] as number,
@@ -232,6 +242,11 @@ export class NativeTransport implements NativeLink {
     if (count === before) return;
     connection.waitingDescriptors = count;
     this.#owner.descriptorsWait(connection, count, before);
+  }
+
+  #dropped(slot: number, count: number): void {
+    const connection = this.#connections[slot] ?? null;
+    if (connection !== null) this.#owner.messagesDropped(connection, count);
   }
 
   /** The rest of a large message goes to a buffer of its own, which grows as bytes really arrive. */

@@ -109,6 +109,7 @@ const owner = {
   closed() {},
   turnEnded() {},
   descriptorsWait() {},
+  messagesDropped() {},
 };
 const options = { guid: "0".repeat(32), mechanisms: [], maxMessageBytes: 1 };
 
