@@ -245,6 +245,7 @@ export class Accounting implements Ledger {
     if (queued + byteLength <= this.#freeBytes) return verdict;
     if (receiver.backlog === null) {
       receiver.backlog = new Backlog();
+      user.meteredCount++;
       receiver.freeBytes = -1;
     }
     receiver.backlog.push(payer, byteLength);
@@ -313,14 +314,11 @@ export class Accounting implements Ledger {
   }
 
   #judge(receiver: Endpoint, user: User, payer: User, byteLength: number, queued: number): Verdict {
-    const { maxOutgoingBytes, maxWaitingBytesPerUser } = this.#limits;
-    const free = maxOutgoingBytes - queued;
+    const free = this.#limits.maxOutgoingBytes - queued;
     if (!this.#isForeign(receiver, payer)) {
       if (byteLength > free) return Verdict.QueueFull;
       if (user.isPrivileged || payer.isPrivileged) return Verdict.Admitted;
-      const own = (): number => (user.waitingFrom.get(user) ?? 0) + byteLength;
-      if (own() > maxWaitingBytesPerUser) this.#sweep(user);
-      return own() > maxWaitingBytesPerUser ? Verdict.QueueFull : Verdict.Admitted;
+      return this.#judgeOwn(receiver, user, byteLength);
     }
     const inQueue = receiver.backlog?.bytesOf(payer) ?? 0;
     const inQueueUsers = Math.max(1, this.#foreignUsersIn(receiver, user, inQueue));
@@ -332,6 +330,21 @@ export class Accounting implements Ledger {
     return this.#isWithinShareOfUser(user, payer, byteLength)
       ? Verdict.Admitted
       : Verdict.ShareSpent;
+  }
+
+  /**
+   * All that waits for the connections of one user has a limit too. When it is reached, those are full that have
+   * more than their part of it, so that who reads is not refused anything because of those who do not.
+   */
+  #judgeOwn(receiver: Endpoint, user: User, byteLength: number): Verdict {
+    const isOver = (): boolean =>
+      (user.waitingFrom.get(user) ?? 0) + byteLength > this.#limits.maxWaitingBytesPerUser;
+    if (isOver()) this.#sweep(user);
+    if (!isOver()) return Verdict.Admitted;
+    const isNew = receiver.backlog === null ? 1 : 0;
+    const part = this.#limits.maxWaitingBytesPerUser / (user.meteredCount + isNew);
+    const isLight = (receiver.backlog?.totalBytes ?? 0) + byteLength <= part;
+    return isLight ? Verdict.Admitted : Verdict.QueueFull;
   }
 
   #isWithinShareOfUser(user: User, payer: User, byteLength: number): boolean {
@@ -369,6 +382,7 @@ export class Accounting implements Ledger {
     });
     if (!isOver) return;
     receiver.backlog = null;
+    user.meteredCount--;
     receiver.freeBytes = this.#freeBytes;
   }
 

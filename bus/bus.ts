@@ -161,12 +161,9 @@ export class Bus {
     this.#steward.begin();
   }
 
-  /**
-   * A connection inside this process, before its handshake: of this process itself, or of whom `credentials`
-   * say, for whom it then answers.
-   */
-  connect(credentials: Credentials = ownCredentials()): MemoryEnd {
-    return this.#connectMemory(credentials, null);
+  /** A connection inside this process, before its handshake, with this process's own credentials. */
+  connect(): MemoryEnd {
+    return this.#connectMemory(null);
   }
 
   /** Counters since the bus began. */
@@ -206,7 +203,7 @@ export class Bus {
   ): { bus: Bus; ends: ReadonlyMap<string, MemoryEnd> } {
     const bus = new Bus(options, record);
     const ends = restoreBus(bus, record, (peer, credentials, state) => {
-      const end = bus.#connectMemory(credentials, { index: peer.index, state });
+      const end = bus.#connectMemory({ index: peer.index, credentials, state });
       const endpoint = bus.directory.at(peer.index);
       if (endpoint === null) throw new Error(`peer ${peer.index} was not restored`);
       if (peer.uniqueName !== "") {
@@ -301,9 +298,9 @@ export class Bus {
   }
 
   #connectMemory(
-    credentials: Credentials,
-    restored: { index: number; state: MemorySnapshot } | null,
+    restored: { index: number; credentials: Credentials; state: MemorySnapshot } | null,
   ): MemoryEnd {
+    const credentials = restored?.credentials ?? ownCredentials();
     const index = restored?.index ?? this.#steward.admission.takeIndex();
     this.#steward.admission.reserveIndex(index);
     const connection = this.#enter(index, credentials, -1, null, "in process");

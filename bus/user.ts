@@ -36,6 +36,8 @@ export class User implements Payer {
   readonly waitingFrom: Map<Payer, number> = new Map();
   /** Of these, the bytes of others: they share one supply, and the user's own are apart. */
   foreignBytes = 0;
+  /** How many connections have so much waiting that it is metered. */
+  meteredCount = 0;
   /** The stage's turn in which it was looked last what has left meanwhile. */
   sweptTurn = 0;
 
