@@ -21,8 +21,10 @@ export function activationHost(bus: Bus, options: BusOptions, parts: LaterParts)
   return {
     limits: bus.limits,
     log: bus.log,
-    chargeStart: (sender) => parts.accounting().chargeFor(sender, Resource.ServiceStarts, 1),
-    startOver: (payer, count) => parts.accounting().refundTo(payer, Resource.ServiceStarts, count),
+    chargeStart: (sender) =>
+      parts.accounting().supplies.chargeFor(sender, Resource.ServiceStarts, 1),
+    startOver: (payer, count) =>
+      parts.accounting().supplies.refundTo(payer, Resource.ServiceStarts, count),
     usesSystemd: options.systemdActivation === true,
     address: () => bus.address,
     variables: () => parts.environment().variables,

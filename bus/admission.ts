@@ -1,7 +1,7 @@
 /** Who may connect as far as numbers go, and which index each connection has. */
 
-import type { Accounting } from "./accounting.ts";
 import type { Limits } from "./limits.ts";
+import type { Supplies } from "./supplies.ts";
 import { Resource, type User } from "./user.ts";
 
 /** The most connections that a bus can have at all; limits are usually lower. */
@@ -14,7 +14,7 @@ export const MAX_CONNECTIONS = 65536;
  */
 export class Admission {
   readonly #limits: Limits;
-  readonly #accounting: Accounting;
+  readonly #supplies: Supplies;
   #count = 0;
   #freeIndexes: number[] = [];
   /** Indexes given up in this turn and the last: messages that are staged still refer to them. */
@@ -22,9 +22,9 @@ export class Admission {
   #retiredBefore: number[] = [];
   #nextIndex = 0;
 
-  constructor(limits: Limits, accounting: Accounting) {
+  constructor(limits: Limits, supplies: Supplies) {
     this.#limits = limits;
-    this.#accounting = accounting;
+    this.#supplies = supplies;
   }
 
   /** How many are connected, registered or not. */
@@ -35,24 +35,24 @@ export class Admission {
   /** Why one more connection of `user` is closed at once, or null. */
   refusalOf(user: User): string | null {
     if (this.#count >= MAX_CONNECTIONS - 1) return `${this.#count} are connected`;
-    return this.#accounting.refusalOf(user, Resource.Handshakes, 1);
+    return this.#supplies.refusalOf(user, Resource.Handshakes, 1);
   }
 
   /** Why a connection of `user` may not say Hello now, or null: dbus-daemon's words for its limits. */
   refusalOfHello(user: User): string | null {
     const { maxCompletedConnections, maxConnectionsPerUser } = this.#limits;
-    if (this.#accounting.totalOf(Resource.Connections) >= maxCompletedConnections) {
+    if (this.#supplies.totalOf(Resource.Connections) >= maxCompletedConnections) {
       return `The maximum number of active connections has been reached (max_completed_connections=${maxCompletedConnections})`;
     }
-    if (this.#accounting.usedBy(user, Resource.Connections) >= maxConnectionsPerUser) {
+    if (this.#supplies.usedBy(user, Resource.Connections) >= maxConnectionsPerUser) {
       return `The maximum number of active connections for UID ${user.userId} has been reached (max_connections_per_user=${maxConnectionsPerUser})`;
     }
-    return this.#accounting.refusalOf(user, Resource.Connections, 1);
+    return this.#supplies.refusalOf(user, Resource.Connections, 1);
   }
 
   /** May connections be accepted now? */
   get isOpen(): boolean {
-    const inHandshake = this.#accounting.totalOf(Resource.Handshakes);
+    const inHandshake = this.#supplies.totalOf(Resource.Handshakes);
     return inHandshake < this.#limits.maxIncompleteConnections;
   }
 

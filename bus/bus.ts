@@ -290,7 +290,7 @@ export class Bus {
       // As in dbus-daemon, who is connected keeps the size that counted then.
       { ...this.#connectionOptions, maxMessageBytes: this.limits.maxMessageSize },
     );
-    const payer = this.#steward.accounting.userOf(credentials.userId);
+    const payer = this.#steward.accounting.supplies.userOf(credentials.userId);
     const endpoint = new Endpoint(connection, payer);
     this.directory.enter(endpoint);
     this.#steward.entered(endpoint);

@@ -89,7 +89,7 @@ export class LimitsInForce {
 
   /** What is not given has its default. */
   constructor(given: Partial<Limits>) {
-    this.#values = { ...defaultLimits(), ...given };
+    this.#values = { ...DEFAULT_LIMITS, ...given };
     this.#routing = routingLimits(this.#values);
   }
 
@@ -103,15 +103,17 @@ export class LimitsInForce {
 
   /** From now on `given` counts, and the default of everything else. */
   replace(given: Partial<Limits>): void {
-    Object.assign(this.#values, defaultLimits(), given);
+    Object.assign(this.#values, DEFAULT_LIMITS, given);
     Object.assign(this.#routing, routingLimits(this.#values));
   }
 }
 
-/** Descriptors may take up a quarter of what this process may have open, and as many again may wait unclaimed. */
-function defaultLimits(): Limits {
-  const maxDescriptors = Math.min(DEFAULT_LIMITS.maxDescriptors, openFileLimit() >> 2);
-  return { ...DEFAULT_LIMITS, maxDescriptors };
+/**
+ * Descriptors may take up a quarter of what this process may have open, and those that no message has claimed
+ * another one.
+ */
+export function descriptorSupply({ maxDescriptors }: Limits): number {
+  return Math.min(maxDescriptors, openFileLimit() >> 2);
 }
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };

@@ -9,7 +9,7 @@ import { type Listener, openListeners } from "../transport/listen.ts";
 import { NativeTransport } from "../transport/native-transport.ts";
 import { attachStream } from "../transport/stream-transport.ts";
 import { Bus } from "./bus.ts";
-import { type Limits, MAX_WAITING_DESCRIPTORS } from "./limits.ts";
+import { descriptorSupply, type Limits, MAX_WAITING_DESCRIPTORS } from "./limits.ts";
 import { type Log, silent } from "./log.ts";
 import type { StartOptions } from "./options.ts";
 
@@ -67,7 +67,7 @@ export async function startBus(options: StartOptions): Promise<StartedBus> {
       bus.owner,
       acceptor,
       mostQueuedDescriptors(bus.limits),
-      bus.limits.maxDescriptors,
+      descriptorSupply(bus.limits),
     );
     const { poller } = transport;
     bus.limitsChanged = (limits) => poller.setMaxQueuedDescriptors(mostQueuedDescriptors(limits));

@@ -42,7 +42,7 @@ export class Steward {
     this.accounting = new Accounting(limits, stage, this.#complaints, ({ index }) =>
       host.replies().countOf(index),
     );
-    this.admission = new Admission(limits, this.accounting);
+    this.admission = new Admission(limits, this.accounting.supplies);
     this.#handshakes = new Deadlines(
       () => limits.authTimeoutMs,
       (connection) =>
@@ -73,7 +73,7 @@ export class Steward {
 
   /** May a connection be accepted? If not the log is told why. */
   admits({ processId, userId }: Credentials, origin: string): boolean {
-    const user = this.accounting.userOf(userId);
+    const user = this.accounting.supplies.userOf(userId);
     const refusal = this.admission.refusalOf(user);
     if (refusal === null) return true;
     this.#complaints.about(
@@ -92,7 +92,9 @@ export class Steward {
 
   /** Why `endpoint` may not say Hello now, or null. */
   refusalOfHello({ connection }: Endpoint): string | null {
-    return this.admission.refusalOfHello(this.accounting.userOf(connection.credentials.userId));
+    return this.admission.refusalOfHello(
+      this.accounting.supplies.userOf(connection.credentials.userId),
+    );
   }
 
   /** It has said Hello, or comes back from a snapshot in which it had. */

@@ -37,7 +37,7 @@ function addMatch(call: Call, context: DriverContext): Answer {
   // Other peers' messages are for those only who could watch the whole bus as well.
   const refusal = rule.eavesdrop ? refusalOf(call, context) : null;
   if (refusal !== null) return refusal;
-  const share = context.accounting.refusalFor(call.sender, Resource.MatchRules, 1);
+  const share = context.accounting.supplies.refusalFor(call.sender, Resource.MatchRules, 1);
   if (share !== null) return driverError("LimitsExceeded", share);
   subscriptions.add(call.sender.index, rule);
   settleRules(call, context);

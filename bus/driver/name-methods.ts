@@ -95,7 +95,7 @@ function requestName(call: Call, context: DriverContext): Answer {
       `Connection "${sender.uniqueName}" is not allowed to own more services (increase limits in configuration file if required; max_names_per_connection=${limit})`,
     );
   }
-  const refusal = context.accounting.refusalFor(sender, Resource.Names, 1);
+  const refusal = context.accounting.supplies.refusalFor(sender, Resource.Names, 1);
   if (refusal !== null) return driverError("LimitsExceeded", refusal);
   waitFor(sender, context, (done) =>
     context.authority.request(sender, name, number(call, 1), (decision) => {
