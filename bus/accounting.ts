@@ -9,11 +9,12 @@ import type { Endpoint } from "../routing/endpoint.ts";
 import { type Ledger, type Payer, Verdict } from "../routing/ledger.ts";
 import { WaitingDescriptors } from "../routing/waiting-descriptors.ts";
 import type { Stage } from "../transport/stage.ts";
+import { Variant } from "../wire/variant.ts";
 import type { Complaints } from "./complaints.ts";
 import { isWithinShare } from "./fair-share.ts";
 import type { Limits } from "./limits.ts";
 import { Supplies } from "./supplies.ts";
-import { Resource, type User } from "./user.ts";
+import { RESOURCE_NAMES, RESOURCES, Resource, type User } from "./user.ts";
 import { WaitingBytes } from "./waiting-bytes.ts";
 
 /** Replies that are allowed, and charged, at a time. */
@@ -95,6 +96,37 @@ export class Accounting implements Ledger {
     const user = this.supplies.payerOf(endpoint);
     if (count > before) this.supplies.charge(user, resource, count - before);
     else this.supplies.refund(user, resource, before - count);
+  }
+
+  /**
+   * For Debug.Stats: by user id and resource, what it uses and what it could have, the greatest number for no limit:
+   * `a{ua{s(tt)}}`. Of what waits for receivers there is what waits for this user's connections, from itself and from
+   * others.
+   */
+  figures(): [string, Variant][] {
+    const users = new Map<number, ReadonlyMap<string, readonly [bigint, bigint]>>();
+    for (const user of this.supplies.users()) {
+      this.#sweep(user);
+      const figures = new Map<string, readonly [bigint, bigint]>();
+      for (const resource of RESOURCES) {
+        const share = this.supplies.shareOf(user, resource);
+        figures.set(RESOURCE_NAMES[resource], pairOf(this.#usedBy(user, resource), share));
+      }
+      const most = this.#limits.maxWaitingBytesPerUser;
+      const ofOwn = user.isPrivileged ? Number.POSITIVE_INFINITY : most;
+      figures.set("OutgoingBytes", pairOf(user.waitingFrom.get(user) ?? 0, ofOwn));
+      figures.set("OutgoingBytesOfOthers", pairOf(user.foreignBytes, most));
+      users.set(user.userId >>> 0, figures);
+    }
+    return [["org.onehop.Users", new Variant("a{ua{s(tt)}}", users)]];
+  }
+
+  /** Replies are charged in portions, and told one by one. */
+  #usedBy(user: User, resource: Resource): number {
+    if (resource !== Resource.Replies) return this.supplies.usedBy(user, resource);
+    let count = 0;
+    for (const endpoint of user.endpoints) count += this.#replyCountOf(endpoint);
+    return count;
   }
 
   // The router's ledger
@@ -199,3 +231,10 @@ export class Accounting implements Ledger {
     this.supplies.refund(this.supplies.ofPayer(payer), Resource.Descriptors, count);
   };
 }
+
+/** As `(tt)`. */
+function pairOf(used: number, share: number): readonly [bigint, bigint] {
+  return [BigInt(used), share === Number.POSITIVE_INFINITY ? NO_LIMIT : BigInt(Math.max(0, share))];
+}
+
+const NO_LIMIT = 2n ** 64n - 1n;

@@ -148,8 +148,9 @@ export class Supplies {
     }
   }
 
-  /** For statistics: what `user` could have of it now. */
+  /** For statistics: what `user` could have of it now; infinite if only limits of connections count. */
   shareOf(user: User, resource: Resource): number {
+    if (user.isPrivileged && !COUNTS_ALL.has(resource)) return Number.POSITIVE_INFINITY;
     const own = this.#used(user, resource);
     const free = this.capacityOf(resource) - (this.#total[resource] ?? 0);
     if (user.isPrivileged) return Math.max(own, own + free);

@@ -21,6 +21,18 @@ export const Resource = {
 } as const;
 export type Resource = (typeof Resource)[keyof typeof Resource];
 
+/** What statistics call them. */
+export const RESOURCE_NAMES: Readonly<Record<Resource, string>> = {
+  [Resource.Connections]: "Connections",
+  [Resource.Handshakes]: "IncompleteConnections",
+  [Resource.Names]: "Names",
+  [Resource.MatchRules]: "MatchRules",
+  [Resource.Replies]: "PendingReplies",
+  [Resource.ServiceStarts]: "PendingServiceStarts",
+  [Resource.HeldBytes]: "IncomingBytes",
+  [Resource.Descriptors]: "OutgoingFDs",
+};
+
 export const RESOURCES: readonly Resource[] = Object.values(Resource);
 
 /** All connections of one uid. All whom nobody vouches for are one user. */
