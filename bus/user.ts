@@ -58,8 +58,10 @@ export class User implements Payer {
     this.isPrivileged = isPrivileged;
   }
 
+  /** Can it be forgotten? Privileged users come back, and are few. */
   get isIdle(): boolean {
     return (
+      !this.isPrivileged &&
       this.endpoints.size === 0 &&
       this.waitingFrom.size === 0 &&
       this.used.every((amount) => amount === 0)
