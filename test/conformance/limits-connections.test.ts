@@ -4,6 +4,7 @@ import { expect } from "@jest/globals";
 import { expectError, type Scene } from "./support/conformance.ts";
 import { limit, useLimits } from "./support/limited-bus.ts";
 import { methodCall } from "./support/messages.ts";
+import { encode } from "./support/wire.ts";
 
 useLimits({
   max_completed_connections: 6,
@@ -69,14 +70,16 @@ limit("Descriptors that a message has claimed do not", "pending_fd_timeout", asy
     await asOther(scene),
     await asOther(scene),
   ];
-  witness.sendBytes(Buffer.from("l"), ["a"]);
   for (let round = 0; round < 3; round++) {
-    sender.send(
-      methodCall(receiver.uniqueName, { signature: "h", arguments: [0], unixFds: 1, flags: 1 }),
-      ["a"],
-    );
+    const draft = { signature: "h", arguments: [0], unixFds: 1, flags: 1 };
+    const bytes = encode(methodCall(receiver.uniqueName, draft), sender.takeSerial());
+    sender.sendBytes(bytes.subarray(0, 1), ["a"]);
+    await sender.flushed();
+    sender.sendBytes(bytes.subarray(1));
     expect((await receiver.next()).files).toHaveLength(1);
   }
+  // Its time is over later than theirs would be.
+  witness.sendBytes(Buffer.from("l"), ["a"]);
   await witness.disconnected();
   expect(await sender.drain()).toEqual([]);
 });
