@@ -187,7 +187,7 @@ export class Driver {
       case Undelivered.ReceiverFull:
         return driverError(
           "LimitsExceeded",
-          `The maximum number of bytes that may wait for "${name}" (${receiver?.description ?? "gone"}) is reached (max_outgoing_bytes=${this.#context.limits.maxOutgoingBytes}): it does not read what it is sent`,
+          `Rejected: destination has a full message queue: "${name}" (${receiver?.description ?? "gone"}) does not read what it is sent (max_outgoing_bytes=${this.#context.limits.maxOutgoingBytes})`,
         );
       case Undelivered.NoDescriptors:
         return driverError(

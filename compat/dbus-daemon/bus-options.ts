@@ -1,6 +1,7 @@
 /** From a configuration to what the bus is told. */
 
 import type { StartOptions } from "../../bus/index.ts";
+import { BUILT_IN_LIMITS } from "./built-in-limits.ts";
 import type { Configuration, ConnectRule } from "./configuration.ts";
 
 /**
@@ -20,7 +21,7 @@ export function busOptionsOf(
       refusal: () =>
         current().serviceHelper === null ? null : "<servicehelper> is not supported yet",
     },
-    limits: () => current().limits,
+    limits: () => ({ ...BUILT_IN_LIMITS, ...current().limits }),
     ...(authentication.length > 0 && { authentication }),
     mayConnect: (userId, groups) => {
       const isOwner = (): boolean => userId === process.geteuid?.();
