@@ -54,6 +54,18 @@ export class Accounting implements Ledger {
     this.supplies.charge(user, Resource.Handshakes, 1);
   }
 
+  /** Another user pays for it, before it has anything but its handshake. */
+  assign(endpoint: Endpoint, userId: number | null): void {
+    const before = this.supplies.payerOf(endpoint);
+    const user = this.supplies.userOf(userId);
+    if (user === before) return;
+    before.endpoints.delete(endpoint);
+    endpoint.payer = user;
+    user.endpoints.add(endpoint);
+    this.supplies.charge(user, Resource.Handshakes, 1);
+    this.supplies.refund(before, Resource.Handshakes, 1);
+  }
+
   /** It has said Hello. */
   registered(endpoint: Endpoint): void {
     const user = this.supplies.payerOf(endpoint);

@@ -14,10 +14,13 @@ import {
   Connection,
   type ConnectionOptions,
   type ConnectionOwner,
+  type FindCookie,
   type NativeLink,
 } from "../transport/connection.ts";
 import type { Credentials } from "../transport/credentials.ts";
 import { newGuid } from "../transport/guid.ts";
+import { Keyring } from "../transport/keyring.ts";
+import { inOrder } from "../transport/mechanism.ts";
 import {
   type MemoryEnd,
   type MemorySnapshot,
@@ -82,6 +85,7 @@ export class Bus {
   readonly #owner: ConnectionOwner;
   readonly #connectionOptions: Omit<ConnectionOptions, "maxMessageBytes">;
   readonly #mayConnect: (userId: number, groups: () => readonly number[] | null) => boolean;
+  readonly #allowsAnonymous: () => boolean;
   readonly #steward: Steward;
   readonly #environment: ActivationEnvironment;
   readonly #statistics: Statistics;
@@ -104,6 +108,7 @@ export class Bus {
     });
     const ownUserId = process.geteuid?.();
     this.#mayConnect = options.mayConnect ?? ((userId) => userId === ownUserId || userId === 0);
+    this.#allowsAnonymous = options.allowsAnonymous ?? (() => false);
     this.directory = new Directory(this.strings);
     this.subscriptions = new SubscriptionIndex(this.strings);
     this.names = new NameRegistry(record?.uniqueNameCount ?? 0);
@@ -156,7 +161,8 @@ export class Bus {
     this.#owner = this.#connectionOwner();
     this.#connectionOptions = {
       guid: this.guid,
-      mechanisms: options.authentication ?? ["EXTERNAL"],
+      mechanisms: inOrder(options.authentication ?? ["EXTERNAL"]),
+      findCookie: this.#cookieFinder(options),
     };
     this.#steward.begin();
   }
@@ -330,10 +336,8 @@ export class Bus {
   #connectionOwner(): ConnectionOwner {
     return {
       authenticated: (connection) => {
-        const { userId } = connection.credentials;
-        const groups = (): readonly number[] | null => groupsOf(connection);
-        if (userId !== null && this.#mayConnect(userId, groups)) return;
-        connection.close(`user ${userId ?? "unknown"} may not connect to this bus`);
+        const refusal = this.#refusalOf(connection);
+        if (refusal !== null) connection.close(refusal);
       },
       message: (connection, memory, offset, byteLength) => {
         const sender = this.directory.at(connection.index);
@@ -351,6 +355,28 @@ export class Bus {
         this.#steward.admission.turnEnded();
       },
     };
+  }
+
+  /** Why somebody who has authenticated may not use the bus, or null. */
+  #refusalOf(connection: Connection): string | null {
+    const { userId } = connection.credentials;
+    const endpoint = this.directory.at(connection.index);
+    if (endpoint !== null) this.#steward.recognized(endpoint);
+    if (userId === null) {
+      return this.#allowsAnonymous() ? null : "nobody may connect to this bus without being known";
+    }
+    const isWelcome = this.#mayConnect(userId, () => groupsOf(connection));
+    return isWelcome ? null : `user ${userId} may not connect to this bus`;
+  }
+
+  #cookieFinder(options: BusOptions): FindCookie {
+    const log = (text: string): void => this.log({ level: "warning", text, fields: {} });
+    const keyring = options.keyring ?? new Keyring({ log });
+    return (request, found) =>
+      keyring.find(request, (cookie) => {
+        found(cookie);
+        this.#endTurn();
+      });
   }
 
   #meaning(): Meaning {
@@ -480,16 +506,10 @@ export class Bus {
     if (newOwner !== null && !newOwner.connection.isClosed) {
       this.#outgoing.signal(newOwner, "NameAcquired", "s", [name]);
     }
-    if (name === SYSTEMD_NAME && newOwner !== null) this.#greetSystemd(newOwner);
-    if (starters !== null) this.router.found(name);
-  }
-
-  /** It is told, and asked for, what it has missed. */
-  #greetSystemd(systemd: Endpoint): void {
-    this.#environment.catchUp();
-    for (const unit of this.#activation.takeUnitsToRequest()) {
-      this.#outgoing.activationRequest(systemd, unit, true);
-    }
+    const isSystemd = name === SYSTEMD_NAME && newOwner !== null;
+    if (isSystemd) this.#environment.catchUp();
+    // Systemd is asked for units, too, that somebody waits for.
+    if (starters !== null || isSystemd) this.router.found(name);
   }
 
   #tellStarters(starters: readonly Starter[]): void {

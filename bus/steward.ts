@@ -90,11 +90,24 @@ export class Steward {
     this.#handshakes.begin(endpoint.connection);
   }
 
+  /**
+   * It has authenticated. A connection is the user's whom the kernel knows, whoever it authenticates as; where nobody
+   * vouched for it, it is now the latter's.
+   */
+  recognized(endpoint: Endpoint): void {
+    const { accepted, credentials } = endpoint.connection;
+    if (accepted.userId === null) this.accounting.assign(endpoint, credentials.userId);
+  }
+
   /** Why `endpoint` may not say Hello now, or null. */
-  refusalOfHello({ connection }: Endpoint): string | null {
-    return this.admission.refusalOfHello(
-      this.accounting.supplies.userOf(connection.credentials.userId),
-    );
+  refusalOfHello(endpoint: Endpoint): string | null {
+    const refusal = this.admission.refusalOfHello(this.accounting.supplies.payerOf(endpoint));
+    if (refusal !== null) {
+      const { userId } = endpoint.payer;
+      const text = (): string => `Hello of ${endpoint.description} refused: ${refusal}`;
+      this.#complaints.about("connections", userId, text);
+    }
+    return refusal;
   }
 
   /** It has said Hello, or comes back from a snapshot in which it had. */

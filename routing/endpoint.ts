@@ -13,8 +13,8 @@ export class Endpoint {
   /** The connection's index; subscriptions and reply slots know the endpoint by it. */
   readonly index: number;
   readonly connection: Connection;
-  /** The user at the other end. */
-  readonly payer: Payer;
+  /** The user at the other end; another one from the handshake on, if that says who it is. */
+  payer: Payer;
   /** The unique name, or "" before Hello. */
   uniqueName = "";
   /** 0 before Hello, and for a monitor, which has no name any more but the one it is addressed by. */

@@ -226,6 +226,13 @@ export class Router {
     return true;
   }
 
+  /** Calls `reached` between the messages that wait for `name` now and those that will; returns how to give that up. */
+  holdPlace(name: string, reached: () => void): () => void {
+    const place = { reached };
+    this.pending.holdPlace(name, place);
+    return () => this.pending.leave(name, place);
+  }
+
   /** The gateway found `name`: what waited for it is routed now, in order. */
   found(name: string): void {
     this.#settle(name, true, null);
@@ -441,6 +448,12 @@ export class Router {
   #settle(name: string, isFound: boolean, why: GatewayFailure | null): void {
     const header = this.#header;
     for (const held of this.pending.take(name)) {
+      if ("reached" in held) {
+        if (isFound) held.reached();
+        else this.pending.holdPlace(name, held);
+        this.#stage.flush();
+        continue;
+      }
       this.#ledger.refundHeld(held.sender, held.byteLength, held.unixFds);
       if (!held.sender.connection.isClosed) {
         // It was parsed and validated when it came; only the header in hand has to be filled again.

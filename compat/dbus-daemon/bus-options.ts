@@ -1,6 +1,7 @@
 /** From a configuration to what the bus is told. */
 
 import type { StartOptions } from "../../bus/index.ts";
+import { MECHANISMS } from "../../transport/mechanism.ts";
 import { BUILT_IN_LIMITS } from "./built-in-limits.ts";
 import type { Configuration, ConnectRule } from "./configuration.ts";
 
@@ -11,18 +12,20 @@ import type { Configuration, ConnectRule } from "./configuration.ts";
 export function busOptionsOf(
   configuration: Configuration,
   current: () => Configuration,
-): Pick<StartOptions, "activation" | "limits" | "authentication" | "mayConnect"> {
+): Pick<
+  StartOptions,
+  "activation" | "limits" | "authentication" | "allowsAnonymous" | "mayConnect"
+> {
   const { authentication, type } = configuration;
   return {
     activation: {
       directories: () => current().serviceDirectories,
       busType: type,
-      // It would run as the bus's own user, which is not what the configuration means.
-      refusal: () =>
-        current().serviceHelper === null ? null : "<servicehelper> is not supported yet",
+      helper: () => current().serviceHelper,
     },
     limits: () => ({ ...BUILT_IN_LIMITS, ...current().limits }),
-    ...(authentication.length > 0 && { authentication }),
+    authentication: authentication.length > 0 ? authentication : MECHANISMS,
+    allowsAnonymous: () => current().allowsAnonymous,
     mayConnect: (userId, groups) => {
       const isOwner = (): boolean => userId === process.geteuid?.();
       return mayConnect(current().connectRules, isOwner, userId, groups);
