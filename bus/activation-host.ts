@@ -6,6 +6,7 @@ import type { ActivationEnvironment } from "./activation-environment.ts";
 import type { Bus } from "./bus.ts";
 import type { Outgoing } from "./driver/outgoing.ts";
 import type { BusOptions } from "./options.ts";
+import type { Policing } from "./policing.ts";
 import { SYSTEMD_NAME } from "./systemd.ts";
 import { Resource } from "./user.ts";
 
@@ -13,6 +14,7 @@ import { Resource } from "./user.ts";
 export interface LaterParts {
   outgoing(): Outgoing;
   environment(): ActivationEnvironment;
+  policing(): Policing;
   accounting(): Accounting;
   servicesChanged(): void;
 }
@@ -29,6 +31,7 @@ export function activationHost(bus: Bus, options: BusOptions, parts: LaterParts)
     address: () => bus.address,
     variables: () => parts.environment().variables,
     servicesChanged: () => parts.servicesChanged(),
+    objection: (name, sender) => parts.policing().objectionToStart(sender, name),
     failed: (name, why) => bus.router.notFound(name, why),
     requestUnit: (unit) => {
       const request = (wasShown: boolean): boolean => {

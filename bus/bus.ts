@@ -32,7 +32,7 @@ import { Strings } from "../wire/intern.ts";
 import { Memory } from "../wire/memory.ts";
 import { DRIVER_NAME, MessageFlag } from "../wire/protocol.ts";
 import { writeSenderField } from "../wire/stitch.ts";
-import { Activation, type Starter } from "./activation/activation.ts";
+import { Activation } from "./activation/activation.ts";
 import { ActivationEnvironment } from "./activation-environment.ts";
 import { activationHost } from "./activation-host.ts";
 import { MAX_CONNECTIONS } from "./admission.ts";
@@ -43,14 +43,14 @@ import { type Limits, LimitsInForce } from "./limits.ts";
 import { type Log, silent } from "./log.ts";
 import { NameRegistry } from "./names.ts";
 import type { BusOptions } from "./options.ts";
+import { OwnerChanges } from "./owner-changes.ts";
+import { Policing } from "./policing.ts";
+import type { Policy } from "./policy/policy.ts";
 import { type BusSnapshot, restoreBus, snapshotBus } from "./snapshot.ts";
 import { Statistics } from "./statistics.ts";
 import { Steward } from "./steward.ts";
-import { SYSTEMD_NAME } from "./systemd.ts";
 import { Resource } from "./user.ts";
 
-/** DBUS_START_REPLY_SUCCESS */
-const STARTED = 1;
 const NO_REPLY = "org.freedesktop.DBus.Error.NoReply";
 
 /** A new bus that only its own process can reach, by `connect`. */
@@ -82,14 +82,15 @@ export class Bus {
   readonly #driver: Driver;
   readonly #driverId: number;
   readonly #outgoing: Outgoing;
+  readonly #ownerChanges: OwnerChanges;
   readonly #owner: ConnectionOwner;
   readonly #connectionOptions: Omit<ConnectionOptions, "maxMessageBytes">;
-  readonly #mayConnect: (userId: number, groups: () => readonly number[] | null) => boolean;
   readonly #allowsAnonymous: () => boolean;
   readonly #steward: Steward;
   readonly #environment: ActivationEnvironment;
   readonly #statistics: Statistics;
   readonly #memoryTransports: Map<Endpoint, MemoryTransport> = new Map();
+  readonly #policing: Policing;
   #isClosing = false;
 
   /** Use `createBus` or `startBus`. */
@@ -106,8 +107,6 @@ export class Bus {
       endTurn: () => this.#endTurn(),
       admissionChanged: () => this.admissionChanged(),
     });
-    const ownUserId = process.geteuid?.();
-    this.#mayConnect = options.mayConnect ?? ((userId) => userId === ownUserId || userId === 0);
     this.#allowsAnonymous = options.allowsAnonymous ?? (() => false);
     this.directory = new Directory(this.strings);
     this.subscriptions = new SubscriptionIndex(this.strings);
@@ -120,6 +119,7 @@ export class Bus {
       activationHost(this, options, {
         outgoing: () => this.#outgoing,
         environment: () => this.#environment,
+        policing: () => this.#policing,
         accounting: () => this.#steward.accounting,
         servicesChanged: () => {
           this.#announceServices();
@@ -157,6 +157,20 @@ export class Bus {
       () => this.connectionCount,
       () => this.#steward.handshakeCount,
     );
+    this.#policing = new Policing(this, options);
+    this.#ownerChanges = new OwnerChanges({
+      directory: this.directory,
+      names: this.names,
+      router: this.router,
+      strings: this.strings,
+      accounting: this.#steward.accounting,
+      activation: this.#activation,
+      environment: this.#environment,
+      outgoing: this.#outgoing,
+      policing: this.#policing,
+      statistics: this.#statistics,
+      isHeard: () => this.#isHeard,
+    });
     this.#driver = new Driver(this.strings, this.#driverContext(options));
     this.#owner = this.#connectionOwner();
     this.#connectionOptions = {
@@ -167,9 +181,22 @@ export class Bus {
     this.#steward.begin();
   }
 
-  /** A connection inside this process, before its handshake, with this process's own credentials. */
-  connect(): MemoryEnd {
-    return this.#connectMemory(null);
+  /**
+   * A connection inside this process, before its handshake. `credentials` is who the peer is said to be, as if the kernel
+   * had told it: by default this process.
+   */
+  connect(credentials: Partial<Credentials> = {}): MemoryEnd {
+    return this.#connectMemory({ ...ownCredentials(), ...credentials }, null);
+  }
+
+  /** Judges everybody by `policy` from now on, those who are connected included; nobody is disconnected by it. */
+  usePolicy(policy: Policy): void {
+    this.#policing.use(policy);
+  }
+
+  /** How many different sets of rules hold for the peers; 0 if nothing is asked about messages. */
+  get policySnapshotCount(): number {
+    return this.#policing.snapshotCount;
   }
 
   /** Counters since the bus began. */
@@ -209,7 +236,7 @@ export class Bus {
   ): { bus: Bus; ends: ReadonlyMap<string, MemoryEnd> } {
     const bus = new Bus(options, record);
     const ends = restoreBus(bus, record, (peer, credentials, state) => {
-      const end = bus.#connectMemory({ index: peer.index, credentials, state });
+      const end = bus.#connectMemory(credentials, { index: peer.index, state });
       const endpoint = bus.directory.at(peer.index);
       if (endpoint === null) throw new Error(`peer ${peer.index} was not restored`);
       if (peer.uniqueName !== "") {
@@ -256,12 +283,19 @@ export class Bus {
 
   /** Reads again what the options say can change: what ReloadConfig does. Returns an error text, or null. */
   reload(): string | null {
+    const failure = this.#reload();
+    this.#endTurn();
+    return failure;
+  }
+
+  #reload(): string | null {
     const failure = this.#reloadOptions();
     if (failure === null) {
       this.#limits.replace(this.#limitsNow());
       this.#steward.limitsChanged();
       this.limitsChanged(this.limits);
       this.#activation.reload();
+      this.#policing.reload();
     }
     // As in dbus-daemon, whatever has become of it.
     this.#announceServices();
@@ -304,9 +338,9 @@ export class Bus {
   }
 
   #connectMemory(
-    restored: { index: number; credentials: Credentials; state: MemorySnapshot } | null,
+    credentials: Credentials,
+    restored: { index: number; state: MemorySnapshot } | null,
   ): MemoryEnd {
-    const credentials = restored?.credentials ?? ownCredentials();
     const index = restored?.index ?? this.#steward.admission.takeIndex();
     this.#steward.admission.reserveIndex(index);
     const connection = this.#enter(index, credentials, -1, null, "in process");
@@ -365,8 +399,10 @@ export class Bus {
     if (userId === null) {
       return this.#allowsAnonymous() ? null : "nobody may connect to this bus without being known";
     }
-    const isWelcome = this.#mayConnect(userId, () => groupsOf(connection));
-    return isWelcome ? null : `user ${userId} may not connect to this bus`;
+    const objection = this.#policing.objectionToUser(userId, connection);
+    if (objection === null) return null;
+    const refusal = `user ${userId} may not connect to this bus`;
+    return objection === "" ? refusal : `${refusal}: ${objection}`;
   }
 
   #cookieFinder(options: BusOptions): FindCookie {
@@ -388,6 +424,11 @@ export class Bus {
       undelivered: (sender, header, why) => this.#undelivered(sender, header, why),
       notFound: (sender, header, why) => this.#driver.notFound(sender, header, why),
       withheld: (sender, header, receiver) => this.#driver.withheld(sender, header, receiver),
+      denied: (sender, header, receiver) => {
+        const text = this.#policing.objectionToCopy(sender, receiver, header);
+        this.#driver.denied(sender, header, text);
+      },
+      untold: (serial) => this.#driver.untold(serial, this.#policing.objection),
       shareSpent: (sender, receiver) => this.#steward.shareSpent(sender, receiver),
       replyLost: (sender, header, caller) => this.#driver.replyLost(sender, header, caller),
       disconnect: (receiver, reason) => receiver.connection.close(reason),
@@ -410,13 +451,15 @@ export class Bus {
       systemdActivation: options.systemdActivation === true,
       activation: this.#activation,
       hold: (name, sender) => this.router.hold(name, sender),
-      reload: () => this.reload(),
+      reload: () => this.#reload(),
+      policing: this.#policing,
       register: (endpoint, uniqueName) => {
         this.#register(endpoint, uniqueName);
       },
       refusalOfHello: (endpoint) => this.#steward.refusalOfHello(endpoint),
       accounting: this.#steward.accounting,
-      ownerChanged: (name, oldOwner, newOwner) => this.#ownerChanged(name, oldOwner, newOwner),
+      ownerChanged: (name, oldOwner, newOwner) =>
+        this.#ownerChanges.apply(name, oldOwner, newOwner),
       answeredLater: () => this.#endTurn(),
       becomeMonitor: (endpoint, rules) => this.#becomeMonitor(endpoint, rules),
       showUnregistered: (sender) => this.router.showUnregistered(sender),
@@ -471,6 +514,7 @@ export class Bus {
     }
     this.#steward.registered(endpoint);
     this.#statistics.noteRegistered(endpoint);
+    this.#policing.registered(endpoint);
   }
 
   #replyIsLate({ caller, serial }: PendingReply): void {
@@ -478,45 +522,6 @@ export class Bus {
     if (endpoint === null || endpoint.connection.isClosed) return;
     const text = "Message did not receive a reply (timeout by message bus)";
     this.#outgoing.error(endpoint, serial, NO_REPLY, text);
-  }
-
-  #ownerChanged(name: string, oldOwner: Endpoint | null, newOwner: Endpoint | null): void {
-    for (const owner of [oldOwner, newOwner]) {
-      if (owner !== null)
-        this.#steward.accounting.settle(owner, Resource.Names, this.names.countOf(owner));
-    }
-    const isUnique = name.startsWith(":");
-    if (isUnique && oldOwner !== null) this.#statistics.noteUnregistered();
-    if (oldOwner !== null) {
-      const id = isUnique ? oldOwner.uniqueId : this.strings.findText(name);
-      this.directory.withdraw(id, oldOwner);
-      // Who is gone is told nothing, but monitors see what it would have been told, as in dbus-daemon.
-      if (!oldOwner.connection.isClosed || this.router.monitors.isActive) {
-        this.#outgoing.signal(oldOwner, "NameLost", "s", [name]);
-      }
-    }
-    if (newOwner !== null && !isUnique) this.directory.assign(name, newOwner);
-    const oldName = oldOwner?.uniqueName ?? "";
-    const newName = newOwner?.uniqueName ?? "";
-    if (this.#isHeard) {
-      this.#outgoing.broadcast("NameOwnerChanged", "sss", [name, oldName, newName]);
-    }
-    const starters = oldOwner === null && newOwner !== null ? this.#activation.owned(name) : null;
-    if (starters !== null) this.#tellStarters(starters);
-    if (newOwner !== null && !newOwner.connection.isClosed) {
-      this.#outgoing.signal(newOwner, "NameAcquired", "s", [name]);
-    }
-    const isSystemd = name === SYSTEMD_NAME && newOwner !== null;
-    if (isSystemd) this.#environment.catchUp();
-    // Systemd is asked for units, too, that somebody waits for.
-    if (starters !== null || isSystemd) this.router.found(name);
-  }
-
-  #tellStarters(starters: readonly Starter[]): void {
-    for (const { sender, serial, wantsReply } of starters) {
-      if (!wantsReply || !sender.isRegistered || sender.connection.isClosed) continue;
-      this.#outgoing.methodReturn(sender, serial, "u", [STARTED]);
-    }
   }
 
   /** The order of signals is dbus-daemon's: the unique name first, the others as they were asked for. */
@@ -527,11 +532,11 @@ export class Bus {
       text: `${endpoint.description} became a monitor`,
       fields: { peer: endpoint.uniqueName, pid: processId ?? -1, uid: userId ?? -1 },
     });
-    this.#ownerChanged(endpoint.uniqueName, endpoint, null);
+    this.#ownerChanges.apply(endpoint.uniqueName, endpoint, null);
     endpoint.uniqueId = 0;
     endpoint.isMonitor = true;
     for (const change of this.names.releaseAll(endpoint).reverse()) {
-      this.#ownerChanged(change.name, change.oldOwner, change.newOwner);
+      this.#ownerChanges.apply(change.name, change.oldOwner, change.newOwner);
     }
     this.subscriptions.removeSubscriber(endpoint.index);
     this.router.monitors.add(endpoint, rules);
@@ -572,20 +577,15 @@ export class Bus {
     this.router.monitors.remove(endpoint);
     this.subscriptions.removeSubscriber(endpoint.index);
     for (const change of this.names.releaseAll(endpoint)) {
-      this.#ownerChanged(change.name, change.oldOwner, change.newOwner);
+      this.#ownerChanges.apply(change.name, change.oldOwner, change.newOwner);
     }
-    if (endpoint.isRegistered) this.#ownerChanged(endpoint.uniqueName, endpoint, null);
+    if (endpoint.isRegistered) this.#ownerChanges.apply(endpoint.uniqueName, endpoint, null);
     this.#failCallersOf(endpoint);
     this.router.forget(endpoint);
+    this.#policing.forget(endpoint);
     this.directory.leave(endpoint);
     this.#steward.left(endpoint);
   }
-}
-
-function groupsOf(connection: Connection): readonly number[] | null {
-  const { groups, processDescriptor } = connection.readCredentials();
-  processDescriptor?.close();
-  return groups;
 }
 
 /** In-process peers are this process. */

@@ -38,6 +38,8 @@ export class NameRegistry implements NameAuthority {
   readonly #namesOf: Map<Endpoint, Set<string>> = new Map();
   #uniqueNameCount: number;
   #claimCount = 0;
+  /** Called when somebody has come to own or wait for a name (`isGained`), or does so no more. */
+  onChange: (endpoint: Endpoint, name: string, isGained: boolean) => void = () => {};
 
   /** `uniqueNameCount`: how many unique names have been given out; they are never given again. */
   constructor(uniqueNameCount = 0) {
@@ -99,6 +101,11 @@ export class NameRegistry implements NameAuthority {
   /** How many names all endpoints own or wait for, a name counted once for each of them. */
   get claimCount(): number {
     return this.#claimCount;
+  }
+
+  /** The well-known names that an endpoint owns or waits for. */
+  namesOf(endpoint: Endpoint): Iterable<string> {
+    return this.#namesOf.get(endpoint) ?? [];
   }
 
   /** How many names an endpoint owns or waits for. */
@@ -195,6 +202,7 @@ export class NameRegistry implements NameAuthority {
     const names = this.#namesOf.get(owner);
     if (names === undefined) this.#namesOf.set(owner, new Set([name]));
     else names.add(name);
+    this.onChange(owner, name, true);
   }
 
   #leave(endpoint: Endpoint, name: string): NameChange | null {
@@ -214,6 +222,7 @@ export class NameRegistry implements NameAuthority {
     const names = this.#namesOf.get(endpoint);
     names?.delete(name);
     if (names?.size === 0) this.#namesOf.delete(endpoint);
+    this.onChange(endpoint, name, false);
   }
 }
 

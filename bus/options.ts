@@ -9,6 +9,7 @@ import type { Mechanism } from "../transport/mechanism.ts";
 import type { Limits } from "./limits.ts";
 import type { Log } from "./log.ts";
 import type { OpenFilesLimit } from "./open-files.ts";
+import type { Policy } from "./policy/policy.ts";
 
 /** A folder with `.service` files. */
 export interface ServiceDirectory {
@@ -50,10 +51,20 @@ export interface BusOptions {
   /** Where DBUS_COOKIE_SHA1 has its secrets. Default: the keyrings in the home of our user. */
   readonly keyring?: Pick<Keyring, "find">;
   /**
-   * May a process of this user connect? Default: the user that runs the bus, and root. `groups` asks
-   * the kernel, and gives null if it does not tell.
+   * May a process of this user connect? Default: what `policy` says; without one the user that runs the bus,
+   * and root. `groups` asks the kernel, and gives null if it does not tell.
    */
   readonly mayConnect?: (userId: number, groups: () => readonly number[] | null) => boolean;
+  /**
+   * Who may connect, own names, and send and receive which messages; as with dbus-daemon, what no rule allows is refused.
+   * Asked again at every reload. Default: everything is allowed to those who may connect.
+   */
+  readonly policy?: () => Policy;
+  /**
+   * Only tell in the log which messages and names the policy would refuse, and let them pass. Who may connect, and what
+   * is for root and the bus's own user only, is enforced all the same. Default: false.
+   */
+  readonly complain?: boolean;
   /** Which services may be started. Default: none. */
   readonly activation?: ActivationOptions;
   /** Called by ReloadConfig and by `Bus.reload`; returns an error text, or null. Default: nothing to reload. */

@@ -15,9 +15,11 @@ export const Undelivered = {
   UnknownType: 6,
   /** Too much of this sender waits for destinations that are being found. */
   TooMuchPending: 7,
+  /** The gatekeeper does not let it pass. */
+  Denied: 8,
   /** The receiver's queue has room, but this sender's user has its share of it. */
-  ShareSpent: 8,
+  ShareSpent: 9,
   /** The caller's user has its share of the replies that callers may wait for. */
-  TooManyRepliesOfUser: 9,
+  TooManyRepliesOfUser: 10,
 } as const;
 export type Undelivered = (typeof Undelivered)[keyof typeof Undelivered];

@@ -85,6 +85,11 @@ export class ReplyTable {
     return true;
   }
 
+  /** Does `caller` wait for a reply to `serial` from `callee`? */
+  isExpected(caller: number, serial: number, callee: number): boolean {
+    return this.#find(caller, serial, callee) !== NONE;
+  }
+
   /** Takes the slot that a reply from `callee` fills; false if none waits for it. */
   take(caller: number, serial: number, callee: number): boolean {
     const slot = this.#find(caller, serial, callee);

@@ -3,7 +3,7 @@
 import type { SubscriptionIndex } from "../matchrules/subscription-index.ts";
 import type { Stage } from "../transport/stage.ts";
 import { Arguments } from "../wire/args.ts";
-import type { Header } from "../wire/header.ts";
+import { Header } from "../wire/header.ts";
 import type { Strings } from "../wire/intern.ts";
 import type { Memory } from "../wire/memory.ts";
 import { MessageFlag, MessageType } from "../wire/protocol.ts";
@@ -12,6 +12,7 @@ import { newCounters, type RoutingCounters } from "./counters.ts";
 import { Delivery } from "./delivery.ts";
 import type { Directory } from "./directory.ts";
 import type { Endpoint } from "./endpoint.ts";
+import type { Gatekeeper } from "./gatekeeper.ts";
 import { type Gateway, GatewayAnswer, type GatewayFailure } from "./gateway.ts";
 import { Intake } from "./intake.ts";
 import type { Ledger } from "./ledger.ts";
@@ -49,6 +50,13 @@ export interface Meaning {
   notFound(sender: Endpoint, header: Header, why: GatewayFailure): void;
   /** `header`'s message, which `receiver` asked for by a rule, has descriptors that it cannot have. */
   withheld(sender: Endpoint, header: Header, receiver: Endpoint): void;
+  /**
+   * `receiver`, which asked for `header`'s message by a rule, may not have it; only monitors are told. A null sender is
+   * the bus itself.
+   */
+  denied(sender: Endpoint | null, header: Header, receiver: Endpoint): void;
+  /** A message of the bus itself, of that serial, may not be received; only monitors are told. */
+  untold(serial: number): void;
   /** `receiver` will not get what `sender` says to it: too much that this user has sent waits there already. */
   shareSpent(sender: Endpoint, receiver: Endpoint): void;
   /** The reply in hand, of `sender`, cannot be given to `caller` for the same reason, and is lost. */
@@ -63,6 +71,8 @@ export class Router {
   readonly pending: PendingMessages = new PendingMessages();
   readonly monitors: Monitors;
   readonly counters: RoutingCounters = newCounters();
+  /** Who is asked whether messages may pass; null: nobody, for all may. */
+  gatekeeper: Gatekeeper | null = null;
   readonly #strings: Strings;
   readonly #stage: Stage;
   readonly #directory: Directory;
@@ -78,6 +88,10 @@ export class Router {
   readonly #arguments: Arguments;
   readonly #driverSenders: Int32Array;
   #isRouting = false;
+  /** Receivers that the gatekeeper has just refused a copy, while monitors want to know. */
+  #denied: Endpoint[] = [];
+  /** For messages of the bus itself, which the gatekeeper is asked about while another one is in hand. */
+  readonly #ownHeader: Header;
 
   constructor(
     strings: Strings,
@@ -112,6 +126,7 @@ export class Router {
       meaning.disconnect,
     );
     this.#header = this.#intake.header;
+    this.#ownHeader = new Header(stage.arena);
     this.#arguments = new Arguments(this.#header);
     this.#driverSenders = new Int32Array([meaning.driverId]);
     this.monitors = new Monitors(
@@ -140,6 +155,11 @@ export class Router {
     this.#delivery.disconnectDoomed();
   }
 
+  /** The message in hand; the next one overwrites it. */
+  get header(): Header {
+    return this.#header;
+  }
+
   /** A turn is over: who could not be given a message is disconnected, strings that nobody holds may go. */
   endTurn(): void {
     this.#delivery.disconnectDoomed();
@@ -153,14 +173,17 @@ export class Router {
   broadcastFromDriver(header: Header, args: Arguments): void {
     args.begin(header);
     const senders = this.#driverSenders;
-    const count = this.#subscriptions.match(header, args, senders, 1, false, NOBODY, 0);
+    const asked = this.#subscriptions.match(header, args, senders, 1, false, NOBODY, 0);
     const sequence = this.sequence.next();
     const length = header.headerLength + header.bodyLength;
     const { memory, offset } = header;
     if (this.monitors.isActive) this.monitors.seeFromDriver(memory, offset, length, sequence, 0);
-    if (count === 0) return;
-    this.#stage.message(sequence, memory, offset, length, 0, 0, memory, 0, 0, 0);
-    this.#delivery.toReceivers(null, this.#subscriptions.receivers, count, 0, null);
+    const count = asked === 0 ? 0 : this.#admit(null, header, asked, null);
+    if (count !== 0) {
+      this.#stage.message(sequence, memory, offset, length, 0, 0, memory, 0, 0, 0);
+      this.#delivery.toReceivers(null, this.#subscriptions.receivers, count, 0, null);
+    }
+    if (this.#denied.length !== 0) this.#reportDenied(null, header);
   }
 
   /**
@@ -180,6 +203,13 @@ export class Router {
       this.monitors.seeFromDriver(memory, offset, byteLength, sequence, descriptors);
     }
     if (receiver.connection.isClosed) return;
+    if (this.gatekeeper !== null && receiver.isRegistered) {
+      this.#ownHeader.parse(this.#strings, memory, offset);
+      if (!this.gatekeeper.mayBeTold(receiver, this.#ownHeader)) {
+        if (this.monitors.isActive) this.#meaning.untold(this.#ownHeader.serial);
+        return;
+      }
+    }
     this.#stage.message(sequence, memory, offset, byteLength, 0, 0, memory, 0, 0, descriptors);
     if (this.#delivery.isFull(receiver, null)) {
       this.#delivery.doom(receiver, "it does not read its replies");
@@ -270,6 +300,14 @@ export class Router {
   /** What succeeds is overheard, after all that it led to: dbus-daemon's order. */
   #toDriver(sender: Endpoint): void {
     const header = this.#header;
+    const { gatekeeper } = this;
+    if (gatekeeper !== null && sender.uniqueId !== 0) {
+      if (!gatekeeper.mayPass(sender, null, header, false)) {
+        if (header.type === SIGNAL) this.showWhenRegistered(sender)();
+        this.#undelivered(sender, Undelivered.Denied);
+        return;
+      }
+    }
     const descriptors = this.#intake.descriptorSet;
     // The driver may have messages routed that waited for a name, and use up the scratch area.
     const kept = this.#subscriptions.hasEavesdroppers ? copyMessage(header) : null;
@@ -296,11 +334,16 @@ export class Router {
       this.#undelivered(sender, Undelivered.UnknownType);
       return;
     }
+    const isReply = type === METHOD_RETURN || type === ERROR;
+    if (this.gatekeeper !== null && !this.#mayPass(this.gatekeeper, sender, receiver)) {
+      if (isReply) this.replies.take(receiver.index, header.replySerial, sender.index);
+      this.#undelivered(sender, Undelivered.Denied);
+      return;
+    }
     if (header.unixFds !== 0 && !receiver.connection.passesDescriptors) {
       this.#undelivered(sender, Undelivered.NoDescriptors);
       return;
     }
-    const isReply = type === METHOD_RETURN || type === ERROR;
     if (isReply && !this.replies.take(receiver.index, header.replySerial, sender.index)) {
       this.counters.unexpectedReplies++;
       return;
@@ -334,7 +377,7 @@ export class Router {
   #multicast(sender: Endpoint): void {
     const header = this.#header;
     this.#arguments.begin(header);
-    const count = this.#subscriptions.match(
+    const asked = this.#subscriptions.match(
       header,
       this.#arguments,
       sender.senders,
@@ -344,17 +387,14 @@ export class Router {
       0,
     );
     this.counters.multicast++;
-    if (count === 0) return;
-    this.#delivery.stageMessage(sender);
-    this.#delivery.toReceivers(sender, this.#subscriptions.receivers, count, header.unixFds, null);
-    if (header.unixFds !== 0 && this.monitors.isActive) this.#reportWithheld(sender, null, count);
+    this.#copyTo(sender, asked, null);
   }
 
   /** Copies for those who listen to other peers' messages with eavesdrop='true'. */
   #eavesdrop(sender: Endpoint, receiver: Endpoint | null): void {
     const header = this.#header;
     this.#arguments.begin(header);
-    const count = this.#subscriptions.match(
+    const asked = this.#subscriptions.match(
       header,
       this.#arguments,
       sender.senders,
@@ -363,18 +403,47 @@ export class Router {
       receiver === null ? this.#driverSenders : receiver.senders,
       receiver === null ? 1 : receiver.senderCount,
     );
-    if (count === 0) return;
-    this.#delivery.stageMessage(sender);
-    this.#delivery.toReceivers(
-      sender,
-      this.#subscriptions.receivers,
-      count,
-      header.unixFds,
-      receiver,
-    );
-    if (header.unixFds !== 0 && this.monitors.isActive) {
-      this.#reportWithheld(sender, receiver, count);
+    this.#copyTo(sender, asked, receiver);
+  }
+
+  /** Gives the message in hand to the first `asked` receivers that subscriptions found, but not to `except`. */
+  #copyTo(sender: Endpoint, asked: number, except: Endpoint | null): void {
+    if (asked === 0) return;
+    const { unixFds } = this.#header;
+    const count = this.#admit(sender, this.#header, asked, except);
+    if (count !== 0) {
+      this.#delivery.stageMessage(sender);
+      this.#delivery.toReceivers(sender, this.#subscriptions.receivers, count, unixFds, except);
+      if (unixFds !== 0 && this.monitors.isActive) this.#reportWithheld(sender, except, count);
     }
+    if (this.#denied.length !== 0) this.#reportDenied(sender, this.#header);
+  }
+
+  #mayPass(gatekeeper: Gatekeeper, sender: Endpoint, receiver: Endpoint): boolean {
+    const header = this.#header;
+    const { replySerial } = header;
+    const isRequested =
+      replySerial !== 0 && this.replies.isExpected(receiver.index, replySerial, sender.index);
+    return gatekeeper.mayPass(sender, receiver, header, isRequested);
+  }
+
+  /**
+   * Of the first `count` receivers that subscriptions found for a message, those come first that may have a copy; returns
+   * how many they are. `except` has it already, or not for this reason.
+   */
+  #admit(sender: Endpoint | null, header: Header, count: number, except: Endpoint | null): number {
+    const { gatekeeper } = this;
+    if (gatekeeper === null) return count;
+    const { receivers } = this.#subscriptions;
+    let admitted = 0;
+    for (let i = 0; i < count; i++) {
+      const index = receivers[i] as number; // match filled in count of them
+      const receiver = this.#directory.at(index);
+      if (receiver === null || receiver === except) continue;
+      if (gatekeeper.mayHear(sender, receiver, header)) receivers[admitted++] = index;
+      else if (this.monitors.isActive) this.#denied.push(receiver);
+    }
+    return admitted;
   }
 
   /** The message in hand finds the queue of `receiver` full. */
@@ -405,6 +474,12 @@ export class Router {
     const hasSucceeded = this.#meaning.toDriver(sender, this.#header);
     show();
     return hasSucceeded;
+  }
+
+  #reportDenied(sender: Endpoint | null, header: Header): void {
+    const denied = this.#denied;
+    this.#denied = [];
+    for (const receiver of denied) this.#meaning.denied(sender, header, receiver);
   }
 
   /** Of the first `count` receivers of the message in hand, those that cannot have its descriptors. */

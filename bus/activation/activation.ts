@@ -11,11 +11,11 @@ import type { Endpoint } from "../../routing/endpoint.ts";
 import { type Gateway, GatewayAnswer, type GatewayFailure } from "../../routing/gateway.ts";
 import type { Payer } from "../../routing/ledger.ts";
 import { isErrorName } from "../../wire/names.ts";
+import { DirectoryWatch } from "../directory-watch.ts";
 import type { Limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { ActivationOptions } from "../options.ts";
 import { SYSTEMD_NAME } from "../systemd.ts";
-import { DirectoryWatch } from "./directory-watch.ts";
 import { failure, failureOf, timedOut, tooManyStarts } from "./failure.ts";
 import { type LaunchEnd, type LaunchedService, Launcher } from "./launcher.ts";
 import { ServiceDirectories } from "./service-directories.ts";
@@ -38,6 +38,8 @@ export interface ActivationHost {
   requestUnit(unit: string): (() => void) | null;
   /** What peers have added to the environment. */
   variables(): ReadonlyMap<string, string>;
+  /** Why the message that `sender` has just sent for `name` may not start its owner; null: it may. */
+  objection(name: string, sender: Endpoint): string | null;
   /** May one more message of `sender` wait for a service? Charged if so, until `startOver`. */
   chargeStart(sender: Endpoint): string | null;
   startOver(payer: Payer, count: number): void;
@@ -120,7 +122,7 @@ export class Activation implements Gateway {
   }
 
   find(name: string, sender: Endpoint, mayStart: boolean): GatewayAnswer | GatewayFailure {
-    const answer = mayStart ? this.#request(name, sender) : GatewayAnswer.Absent;
+    const answer = mayStart ? this.#request(name, sender, true) : GatewayAnswer.Absent;
     return answer === GatewayAnswer.Absent ? this.#next.find(name, sender, mayStart) : answer;
   }
 
@@ -130,7 +132,7 @@ export class Activation implements Gateway {
     sender: Endpoint,
     isOwned: boolean,
   ): GatewayAnswer | GatewayFailure | "running" {
-    if (!isOwned) return this.#request(name, sender);
+    if (!isOwned) return this.#request(name, sender, false);
     const refusal = this.#limitReached(name);
     if (refusal !== null) return refusal;
     const isKnown = this.#isSystemd(name) || this.#directories.find(name) !== null;
@@ -176,12 +178,17 @@ export class Activation implements Gateway {
     this.#watch.use(this.#options.directories().map(({ path }) => path));
   }
 
-  /** One more message wants `name` to be there. The order of the checks is dbus-daemon's. */
-  #request(name: string, sender: Endpoint): GatewayAnswer | GatewayFailure {
+  /**
+   * One more message wants `name` to be there; `isForOwner`: it is to be given to the owner. The order of the checks is
+   * dbus-daemon's.
+   */
+  #request(name: string, sender: Endpoint, isForOwner: boolean): GatewayAnswer | GatewayFailure {
     const refusal = this.#limitReached(name);
     if (refusal !== null) return refusal;
     const file = this.#isSystemd(name) ? null : this.#directories.find(name);
     if (file === null && !this.#isSystemd(name)) return GatewayAnswer.Absent;
+    const objection = isForOwner && file !== null ? this.#host.objection(name, sender) : null;
+    if (objection !== null) return failure("AccessDenied", objection);
     const share = this.#host.chargeStart(sender);
     if (share !== null) return failure("LimitsExceeded", `Activation of ${name} failed: ${share}`);
     const pending = this.#pending.get(name) ?? this.#begin(name, file, sender);

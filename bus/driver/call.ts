@@ -12,6 +12,7 @@ import type { ActivationEnvironment } from "../activation-environment.ts";
 import type { Limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { NameRegistry } from "../names.ts";
+import type { Policing } from "../policing.ts";
 import type { Statistics } from "../statistics.ts";
 import type { Outgoing } from "./outgoing.ts";
 
@@ -31,6 +32,7 @@ export interface DriverContext {
   readonly activation: Activation;
   /** Is this said to be a bus that asks systemd to start services? */
   readonly systemdActivation: boolean;
+  readonly policing: Policing;
   /** Keeps the message in hand until `name` is settled; false if its sender has too much waiting. */
   hold(name: string, sender: Endpoint): boolean;
   reload(): string | null;

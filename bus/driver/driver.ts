@@ -105,7 +105,11 @@ export class Driver {
 
   /** Tells `sender`, if it wants to know, that its message did not arrive. */
   undelivered(sender: Endpoint, header: Header, why: Undelivered, receiver: Endpoint | null): void {
-    this.#answer(this.#callOf(sender, header), "", this.#reason(sender, header, why, receiver));
+    const call = this.#callOf(sender, header);
+    // Whoever sends what it must not is told, unless it is a call that says it does not want to know.
+    const isTold = why === Undelivered.Denied && header.type !== MessageType.MethodCall;
+    const wantsReply = call.wantsReply || isTold;
+    this.#answer({ ...call, wantsReply }, "", this.#reason(sender, header, why, receiver));
   }
 
   /**
@@ -168,6 +172,18 @@ export class Driver {
     this.#context.outgoing.showError(sender, header.serial, name, text);
   }
 
+  /** Shows monitors why a subscriber is not given a broadcast; its sender does not know about it, either. */
+  denied(sender: Endpoint | null, header: Header, text: string): void {
+    const name = `${ERROR_PREFIX}AccessDenied`;
+    if (sender === null) this.untold(header.serial, text);
+    else this.#context.outgoing.showError(sender, header.serial, name, text);
+  }
+
+  /** Shows monitors why the bus's own message of that serial does not arrive. */
+  untold(serial: number, text: string): void {
+    this.#context.outgoing.showErrorToDriver(serial, `${ERROR_PREFIX}AccessDenied`, text);
+  }
+
   #local(sender: Endpoint, header: Header): void {
     const call = this.#callOf(sender, header);
     const member = call.member;
@@ -223,6 +239,8 @@ export class Driver {
           "AccessDenied",
           "Message bus will not accept messages of unknown type\n",
         );
+      case Undelivered.Denied:
+        return driverError("AccessDenied", this.#context.policing.objection);
       case Undelivered.TooMuchPending:
         return driverError("LimitsExceeded", tooMuchWaits(this.#context, sender));
       case Undelivered.ShareSpent:

@@ -87,6 +87,9 @@ function requestName(call: Call, context: DriverContext): Answer {
       `Connection "${sender.uniqueName}" is not allowed to own the service "${name}"because it is reserved for D-Bus' use only`,
     );
   }
+  if (!context.policing.mayOwn(sender, name)) {
+    return driverError("AccessDenied", context.policing.objection);
+  }
   const limit = context.limits.maxNamesPerConnection;
   // As in dbus-daemon the unique name counts, and so it is even for a name that the sender has.
   if (context.names.countOf(sender) + 1 >= limit) {

@@ -15,12 +15,13 @@ export function isPrivileged({ connection }: Endpoint): boolean {
  * told as well: on a bus of one user nobody asks this by mistake.
  */
 export function refusalOf(call: Call, context: DriverContext): DriverError | null {
-  if (isPrivileged(call.sender)) return null;
-  const { processId, userId } = call.sender.connection.credentials;
+  const { sender } = call;
+  if (isPrivileged(sender)) return null;
+  const { processId, userId } = sender.connection.credentials;
   const uid = userId ?? "unknown";
-  const who = `${call.sender.uniqueName} (uid=${uid} pid=${processId ?? "unknown"})`;
+  const who = `${sender.uniqueName} (${context.policing.processes.describe(sender)})`;
   const text = `rejected attempt to call ${call.member} by connection ${who} with uid ${uid}`;
-  const fields = { peer: call.sender.uniqueName, pid: processId ?? -1, uid: userId ?? -1 };
+  const fields = { peer: sender.uniqueName, pid: processId ?? -1, uid: userId ?? -1 };
   context.log({ level: "warning", text, fields });
   return driverError("AccessDenied", text);
 }

@@ -1,28 +1,17 @@
-/** `<policy>` and its rules: checked as dbus-daemon checks them; what this bus does not obey is told. */
+/** `<policy>` and its rules, checked and understood as dbus-daemon does. */
 
+import {
+  type MessagePattern,
+  MOST_UNIX_FDS,
+  type NamePattern,
+  type PolicyContext,
+  type PolicyRule,
+  type ReceiveRule,
+  type SendRule,
+} from "../../bus/index.ts";
 import type { XmlElement } from "../../xml/parse.ts";
-import { findGroup, findUser } from "./accounts.ts";
-import type { ConnectRule } from "./configuration.ts";
-
-/** In the order in which dbus-daemon applies them: a later context overrides an earlier one. */
-const contexts = ["default", "group", "user", "at_console", "mandatory"] as const;
-type PolicyContext = (typeof contexts)[number];
-
-type RuleSubject = "own" | "send" | "receive" | "connect";
-
-/** One checked rule. */
-export interface PolicyRule {
-  readonly context: PolicyContext;
-  readonly subject: RuleSubject;
-  readonly allows: boolean;
-  /** The only type of message it is about; `null` for all, and for rules not about messages. */
-  readonly messageType: string | null;
-  /** It holds for every name, or every message of its type: it overrides such rules before it. */
-  readonly isUnconditional: boolean;
-  readonly connect: ConnectRule | null;
-  readonly file: string;
-  readonly element: XmlElement;
-}
+import { findKnownGroup, findKnownUser } from "./accounts.ts";
+import { problemAt } from "./element-shape.ts";
 
 export type PolicyResult =
   | { readonly rules: readonly PolicyRule[]; readonly warnings: readonly PolicyWarning[] }
@@ -42,7 +31,7 @@ export function readPolicy(policy: XmlElement, file: string): PolicyResult {
   if ("problem" in context) return context;
   const rules: PolicyRule[] = [];
   const warnings: PolicyWarning[] = [];
-  if (context.unknown !== null) warnings.push({ element: policy, text: context.unknown });
+  if (context.context === null) warnings.push({ element: policy, text: context.unknown });
   for (const element of policy.children) {
     if (element.name !== "allow" && element.name !== "deny") {
       return { problem: "is not allowed inside <policy>", element };
@@ -53,12 +42,13 @@ export function readPolicy(policy: XmlElement, file: string): PolicyResult {
     if (element.text.trim() !== "") return { problem: "no text is expected inside", element };
     const problem = checkRule(element);
     if (problem !== null) return { problem, element };
-    const rule = makeRule(element, context.context, file);
-    if (typeof rule === "string") warnings.push({ element, text: rule });
     // Rules of a policy for somebody unknown are checked and then dropped.
-    else if (context.unknown === null) {
-      if (rule.subject === "connect" && (rule.context === "user" || rule.context === "group")) {
-        return { problem: `cannot be per ${rule.context}: who may connect is global`, element };
+    const rule = makeRule(element, context.context ?? { kind: "default" }, file);
+    if (typeof rule === "string") warnings.push({ element, text: rule });
+    else if (context.context !== null) {
+      const { kind } = context.context;
+      if (rule.subject === "connect" && (kind === "user" || kind === "group")) {
+        return { problem: `cannot be per ${kind}: who may connect is global`, element };
       }
       rules.push(rule);
     }
@@ -66,9 +56,12 @@ export function readPolicy(policy: XmlElement, file: string): PolicyResult {
   return { rules, warnings };
 }
 
-function readContext(
-  policy: XmlElement,
-): { context: PolicyContext; unknown: string | null } | PolicyProblem {
+/** Whom a `<policy>` is for; null, and why, if that is nobody. */
+type Context =
+  | { readonly context: PolicyContext }
+  | { readonly context: null; readonly unknown: string };
+
+function readContext(policy: XmlElement): Context | PolicyProblem {
   const refuse = (problem: string): PolicyProblem => ({ problem, element: policy });
   for (const name of policy.attributes.keys()) {
     if (!["context", "user", "group", "at_console"].includes(name)) {
@@ -82,38 +75,38 @@ function readContext(
   const [name, value] = attribute;
   switch (name) {
     case "context":
-      if (value === "default" || value === "mandatory") return { context: value, unknown: null };
+      if (value === "default" || value === "mandatory") return { context: { kind: value } };
       return refuse('the context must be "default" or "mandatory"');
-    case "user":
-      return {
-        context: "user",
-        unknown: findUser(value) === null ? "there is no such user" : null,
-      };
-    case "group":
-      return {
-        context: "group",
-        unknown: findGroup(value) === null ? "there is no such group" : null,
-      };
+    case "user": {
+      const userId = findKnownUser(value);
+      if (userId === null) return { context: null, unknown: "there is no such user" };
+      return { context: { kind: "user", userId } };
+    }
+    case "group": {
+      const groupId = findKnownGroup(value);
+      if (groupId === null) return { context: null, unknown: "there is no such group" };
+      return { context: { kind: "group", groupId } };
+    }
     default:
-      if (value === "true" || value === "false") return { context: "at_console", unknown: null };
-      return refuse('at_console must be "true" or "false"');
+      if (value !== "true" && value !== "false") {
+        return refuse('at_console must be "true" or "false"');
+      }
+      return { context: { kind: "console", isAtConsole: value === "true" } };
   }
 }
 
-// Attributes by what they ask for. The value "*" makes the first ones unconditional.
-const sendWildcards = ["interface", "member", "error", "destination", "path", "type"];
-const receiveWildcards = ["interface", "member", "error", "sender", "path", "type"];
+// Attributes by what they ask for.
+const sendAttributes = ["interface", "member", "error", "destination", "path", "type"];
+const receiveAttributes = ["interface", "member", "error", "sender", "path", "type"];
+/** In the order of the protocol's numbers, which begin with 1. */
 const messageTypes = ["method_call", "method_return", "error", "signal"];
 const booleans = ["eavesdrop", "send_broadcast", "send_requested_reply", "receive_requested_reply"];
 const known: ReadonlySet<string> = new Set([
-  ...sendWildcards.map((name) => `send_${name}`),
-  ...receiveWildcards.map((name) => `receive_${name}`),
+  ...sendAttributes.map((name) => `send_${name}`),
+  ...receiveAttributes.map((name) => `receive_${name}`),
   ...booleans,
   ...["send_destination_prefix", "max_fds", "min_fds", "own", "own_prefix", "user", "group", "log"],
 ]);
-/** 128 MiB of body hold no more indices than this (DBUS_MAXIMUM_MESSAGE_UNIX_FDS). */
-const mostUnixFds = 33_554_432;
-
 /** What is wrong with a rule, or `null`. These are the checks of dbus-daemon, in its order. */
 function checkRule({ attributes }: XmlElement): string | null {
   const has = (name: string): boolean => attributes.has(name);
@@ -160,8 +153,8 @@ function checkRule({ attributes }: XmlElement): string | null {
   }
   for (const name of ["max_fds", "min_fds"]) {
     const value = attributes.get(name) ?? "0";
-    if (!/^\s*\+?\d+/.test(value) || Number.parseInt(value, 10) > mostUnixFds) {
-      return `${name} must be a whole number from 0 to ${mostUnixFds}`;
+    if (!/^\s*\+?\d+/.test(value) || Number.parseInt(value, 10) > MOST_UNIX_FDS) {
+      return `${name} must be a whole number from 0 to ${MOST_UNIX_FDS}`;
     }
   }
   return null;
@@ -170,79 +163,87 @@ function checkRule({ attributes }: XmlElement): string | null {
 /** The rule, or the text of a warning when it is about somebody unknown and therefore never fits. */
 function makeRule(element: XmlElement, context: PolicyContext, file: string): PolicyRule | string {
   const { attributes } = element;
-  const common = { context, allows: element.name === "allow", messageType: null, file, element };
-  for (const subject of ["user", "group"] as const) {
-    const value = attributes.get(subject);
+  const { element: text, line } = problemAt(file, element, "");
+  const common: Common = {
+    context,
+    allows: element.name === "allow",
+    origin: { file, line, element: text },
+  };
+  for (const who of ["user", "group"] as const) {
+    const value = attributes.get(who);
     if (value === undefined) continue;
-    let id: number | null = null;
-    if (value !== "*") {
-      id = subject === "user" ? (findUser(value)?.userId ?? null) : findGroup(value);
-      if (id === null) return `there is no ${subject} called "${value}"`;
-    }
-    const connect = { allows: common.allows, subject, id };
-    return { ...common, subject: "connect", isUnconditional: id === null, connect };
+    if (value === "*") return { ...common, subject: "connect", who, id: null };
+    const id = who === "user" ? findKnownUser(value) : findKnownGroup(value);
+    if (id === null) return `there is no ${who} called "${value}"`;
+    return { ...common, subject: "connect", who, id };
   }
   const own = attributes.get("own");
-  if (own !== undefined || attributes.has("own_prefix")) {
-    return { ...common, subject: "own", isUnconditional: own === "*", connect: null };
+  if (own !== undefined) return { ...common, subject: "own", name: exactly(own) };
+  const prefix = attributes.get("own_prefix");
+  if (prefix !== undefined) {
+    return { ...common, subject: "own", name: { name: prefix, isPrefix: true } };
   }
-  const sends = [...attributes.keys()].some((name) => name.startsWith("send_"));
-  const type = attributes.get(sends ? "send_type" : "receive_type") ?? "*";
-  const isUnconditional = [...attributes].every(([name, value]) => {
-    if (name === "log" || name === "send_type" || name === "receive_type") return true;
-    // Rules that allow without these fit ordinary traffic; rules that deny with them fit only some.
-    if (name === "eavesdrop" || name.endsWith("_requested_reply")) return common.allows;
-    const isWildcard = (sends ? sendWildcards : receiveWildcards).includes(
-      name.replace(/^(send|receive)_/, ""),
-    );
-    return isWildcard && value === "*";
-  });
-  const messageType = type === "*" ? null : type;
-  const subject = sends ? "send" : "receive";
-  return { ...common, subject, messageType, isUnconditional, connect: null };
+  return [...attributes.keys()].some((name) => name.startsWith("send_"))
+    ? makeSendRule(common, attributes)
+    : makeReceiveRule(common, attributes);
 }
 
-/**
- * What dbus-daemon would refuse under these rules and this bus lets pass: every rule that denies and is
- * not overridden by a later rule allowing everything. Who may connect is not among it: that is obeyed.
- */
-export function unenforcedRules(rules: readonly PolicyRule[]): {
-  readonly denials: readonly PolicyRule[];
-  readonly missing: readonly string[];
-} {
-  const denials = new Set<PolicyRule>();
-  const missing = new Set<string>();
-  const inOrder = contexts.flatMap((context) => rules.filter((rule) => rule.context === context));
-  for (const [subject, what, types] of [
-    ["own", "owning names", [null]],
-    ["send", "sending messages", messageTypes],
-    ["receive", "receiving messages", messageTypes],
-  ] as const) {
-    for (const type of types) {
-      let open: PolicyRule[] = [];
-      let isAllowed = false;
-      for (const rule of inOrder) {
-        const isAboutType = rule.messageType === null || rule.messageType === type;
-        if (rule.subject !== subject || !isAboutType) continue;
-        const isForAll = rule.context === "default" || rule.context === "mandatory";
-        if (!rule.allows) open.push(rule);
-        else if (rule.isUnconditional && isForAll) {
-          open = [];
-          isAllowed = true;
-        }
-      }
-      for (const rule of open) denials.add(rule);
-      if (!isAllowed && !open.some((rule) => rule.isUnconditional)) missing.add(what);
-    }
-  }
-  return { denials: rules.filter((rule) => denials.has(rule)), missing: [...missing] };
+type Common = Pick<PolicyRule, "context" | "allows" | "origin">;
+type Attributes = XmlElement["attributes"];
+
+function makeSendRule(common: Common, attributes: Attributes): SendRule {
+  const prefix = attributes.get("send_destination_prefix");
+  const broadcast = attributes.get("send_broadcast");
+  return {
+    ...common,
+    ...messagePattern("send", common.allows, attributes),
+    subject: "send",
+    destination:
+      prefix === undefined
+        ? exactly(attributes.get("send_destination"))
+        : { name: prefix, isPrefix: true },
+    broadcast: broadcast === undefined ? null : broadcast === "true",
+    logs: attributes.get("log") === "true",
+  };
 }
 
-/** Who may connect, in the order of application. */
-export function connectRules(rules: readonly PolicyRule[]): ConnectRule[] {
-  return contexts.flatMap((context) =>
-    rules.flatMap((rule) =>
-      rule.context === context && rule.connect !== null ? [rule.connect] : [],
-    ),
-  );
+function makeReceiveRule(common: Common, attributes: Attributes): ReceiveRule {
+  return {
+    ...common,
+    ...messagePattern("receive", common.allows, attributes),
+    subject: "receive",
+    sender: withoutWildcard(attributes.get("receive_sender")),
+  };
+}
+
+function messagePattern(
+  side: "send" | "receive",
+  allows: boolean,
+  attributes: Attributes,
+): MessagePattern {
+  const of = (name: string): string | null => withoutWildcard(attributes.get(`${side}_${name}`));
+  const type = of("type");
+  const requested = attributes.get(`${side}_requested_reply`);
+  return {
+    type: type === null ? null : messageTypes.indexOf(type) + 1,
+    path: of("path"),
+    interface: of("interface"),
+    member: of("member"),
+    errorName: of("error"),
+    minUnixFds: Number.parseInt(attributes.get("min_fds") ?? "0", 10),
+    maxUnixFds: Number.parseInt(attributes.get("max_fds") ?? String(MOST_UNIX_FDS), 10),
+    // Rules that allow are about replies that were asked for, and rules that deny about others.
+    requestedReply: requested === undefined ? allows : requested === "true",
+    eavesdrop: attributes.get("eavesdrop") === "true",
+  };
+}
+
+/** The name alone; null for any. */
+function exactly(name: string | undefined): NamePattern | null {
+  const wanted = withoutWildcard(name);
+  return wanted === null ? null : { name: wanted, isPrefix: false };
+}
+
+function withoutWildcard(value: string | undefined): string | null {
+  return value === undefined || value === "*" ? null : value;
 }

@@ -32,6 +32,8 @@ export interface BusOptions {
   readonly listen?: string;
   /** With --systemd-activation, which broker-launch does not know. */
   readonly usesSystemd?: boolean;
+  /** Called before the bus is started: writes what its configuration needs. */
+  readonly prepare?: () => void;
   /** Variables for the daemon beside its own. */
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -68,6 +70,7 @@ export async function startBus(options: BusOptions = {}): Promise<RunningBus> {
     const address = chosenBus.slice("address=".length);
     return { kind: busKind, address, processId: null, stop: async () => {} };
   }
+  options.prepare?.();
   const folder = await mkdtemp(join(tmpdir(), "conformance-"));
   await chmod(folder, 0o755);
   if (options.uid !== undefined) await chown(folder, options.uid, options.uid);
