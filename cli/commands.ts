@@ -49,6 +49,10 @@ export function allCommands(behindDashes: readonly string[]): readonly LazyComma
       const { explainCommand } = await import("./commands/explain.ts");
       return explainCommand;
     }),
+    lazyCommand("policy", "Say what a bus's policy allows, and what is wrong with it", async () => {
+      const { policyCommand } = await import("./commands/policy.ts");
+      return policyCommand;
+    }),
     lazyCommand("status [name]", "Show a bus, or who owns a name", async () => {
       const { statusCommand } = await import("./commands/status.ts");
       return statusCommand;

@@ -6,6 +6,12 @@ import type { MentionedStrings } from "./mentioned-strings.ts";
 
 const { Signal: SIGNAL } = MessageType;
 
+/** What is looked at of a header. */
+export type AskedHeader = Pick<
+  Header,
+  "type" | "path" | "interface" | "member" | "errorName" | "unixFds" | "replySerial" | "destination"
+>;
+
 /** One message being judged; filled again for the next one. */
 export class Question {
   /** 1 to 4. */
@@ -27,7 +33,7 @@ export class Question {
 
   ask(
     mentioned: MentionedStrings,
-    header: Header,
+    header: AskedHeader,
     isRequested: boolean,
     isOverheard: boolean,
   ): void {

@@ -1,0 +1,214 @@
+/** Who decides what a policy is asked: the question, its judgements, and what had to be taken for granted. */
+
+import {
+  type AskedMessage,
+  type AskedPeer,
+  BUS_ITSELF,
+  type ConnectRule,
+  type Identity,
+  type Judgement,
+  type OwnRule,
+  PolicyJudge,
+} from "../../bus/index.ts";
+import type { Client } from "../../client/index.ts";
+import { findUser } from "../../compat/dbus-daemon/accounts.ts";
+import { isWellKnownName } from "../../wire/names.ts";
+import { DRIVER_NAME } from "../../wire/protocol.ts";
+import { checkedBusName } from "../checked-names.ts";
+import { failure, misuse } from "../command-problem.ts";
+import { askedMessage, type MessageWords } from "./asked-message.ts";
+import { type LivePeer, livePeer } from "./live-peer.ts";
+import { type JudgedCase, judgedCases } from "./message-cases.ts";
+import type { PolicySource } from "./policy-source.ts";
+import { describeUser, parseSubject, parseUser, type Subject } from "./subject.ts";
+
+export interface WhyWords extends MessageWords {
+  readonly sender: string;
+  readonly name: string | undefined;
+  readonly own: string | undefined;
+  readonly connect: boolean;
+  readonly owns: readonly string[];
+  readonly "destination-owns": readonly string[];
+  readonly "receiver-user": string | undefined;
+}
+
+/** A peer as the question sees it. */
+export interface KnownPeer extends AskedPeer {
+  /** As it was typed. */
+  readonly text: string;
+  readonly userId: number | null;
+  /** null: not known. */
+  readonly groups: readonly number[] | null;
+}
+
+export type Answer =
+  | {
+      readonly about: "message";
+      readonly sender: KnownPeer;
+      readonly receiver: KnownPeer;
+      readonly asked: AskedMessage;
+      /** More than one if the verdict depends on what the question leaves open. */
+      readonly cases: readonly [JudgedCase, ...JudgedCase[]];
+      /** If the sender may not even connect: who says so. */
+      readonly refusedToConnect: Judgement<ConnectRule> | null;
+      readonly notes: readonly string[];
+    }
+  | {
+      readonly about: "own";
+      readonly sender: KnownPeer;
+      readonly name: string;
+      readonly judgement: Judgement<OwnRule>;
+      readonly notes: readonly string[];
+    }
+  | {
+      readonly about: "connect";
+      readonly sender: KnownPeer;
+      readonly judgement: Judgement<ConnectRule>;
+      readonly isOwner: boolean;
+      readonly notes: readonly string[];
+    };
+
+/** A running bus that can be asked about peers. */
+export interface AskedBus {
+  /** null: there is none to ask. @throws CommandProblem if it cannot be reached and `mustBe` */
+  open(mustBe: boolean): Promise<Client | null>;
+}
+
+/** @throws CommandProblem if the question makes no sense, or is about a peer that there is not */
+export async function answerWhy(
+  words: WhyWords,
+  source: PolicySource,
+  bus: AskedBus,
+): Promise<Answer> {
+  const judge = new PolicyJudge(source.policy);
+  const notes: string[] = [];
+  const sender = await senderOf(words, bus);
+  const what = [words.name, words.own, words.connect ? "" : undefined];
+  if (what.filter((each) => each !== undefined).length !== 1) {
+    throw misuse("ask about a NAME to send to, or --own NAME, or --connect: one of them");
+  }
+  if (words.own !== undefined) {
+    const name = words.own;
+    if (!isWellKnownName(name) || name === DRIVER_NAME) {
+      throw misuse(`nobody may own ${JSON.stringify(name)}: it is no name that can be asked for`);
+    }
+    const judgement = judge.mayOwn(identityOf(sender), name);
+    return { about: "own", sender, name, judgement, notes };
+  }
+  if (words.connect) {
+    const { isOwner, judgement } = mayConnect(judge, source, sender);
+    if (!isOwner && sender.userId !== null && !source.policy.accounts.isKnown(sender.userId)) {
+      notes.push(
+        "this machine has no such user, and a bus lets nobody in whom the machine does not know",
+      );
+    }
+    return { about: "connect", sender, judgement, isOwner, notes };
+  }
+  const asked = askedMessage(words);
+  const receiver = await receiverOf(words, asked, bus, notes);
+  const cases = judgedCases(asked, source.policy.rules, judge, sender, receiver);
+  // Peers that are there have connected.
+  const connecting =
+    sender.kind === "user" && sender.userId !== null ? mayConnect(judge, source, sender) : null;
+  const refusedToConnect = connecting?.judgement.isAllowed === false ? connecting.judgement : null;
+  return { about: "message", sender, receiver, asked, cases, refusedToConnect, notes };
+}
+
+interface Sender extends KnownPeer {
+  readonly kind: Subject["kind"];
+}
+
+async function senderOf({ sender: text, owns }: WhyWords, bus: AskedBus): Promise<Sender> {
+  const subject = parseSubject(text);
+  const names = owns.map(checkedBusName);
+  switch (subject.kind) {
+    case "bus":
+      return { kind: "bus", ...BUS_ITSELF, text, userId: null, groups: null };
+    case "user":
+      return { kind: "user", ...ofUser(text, subject.userId, subject.groups, names) };
+    case "peer": {
+      const client = await bus.open(true);
+      const peer = client === null ? null : await livePeer(client, subject.name);
+      if (peer === null) {
+        throw failure(`nobody owns ${subject.name}`, "names that there are: onehop list");
+      }
+      return { kind: "peer", ...ofPeer(text, peer, names) };
+    }
+  }
+}
+
+async function receiverOf(
+  words: WhyWords,
+  { isBroadcast }: AskedMessage,
+  bus: AskedBus,
+  notes: string[],
+): Promise<KnownPeer> {
+  const name = checkedBusName(words.name ?? "");
+  const names = [name, ...words["destination-owns"].map(checkedBusName)];
+  if (name === DRIVER_NAME) {
+    if (isBroadcast) throw misuse("the bus itself hears no broadcasts: NAME is a peer that does");
+    return { ...BUS_ITSELF, text: name, userId: null, groups: null };
+  }
+  const user = words["receiver-user"];
+  if (user !== undefined) {
+    const known = parseUser(user);
+    if (known === null) throw misuse(`there is no user ${JSON.stringify(user)}`);
+    return ofUser(name, known.userId, known.groups, names);
+  }
+  const client = await bus.open(name.startsWith(":"));
+  const peer = client === null ? null : await livePeer(client, name);
+  if (peer !== null) return ofPeer(name, peer, names);
+  if (name.startsWith(":")) throw failure(`nobody owns ${name}`);
+  notes.push(
+    `who owns ${name} is not known${client === null ? "" : ": nobody does now"}; its rules for users and groups are not looked at (--receiver-user USER)`,
+  );
+  return { text: name, userId: null, groups: null, names, identity: ANYBODY };
+}
+
+/** Whom only those rules are about that are for everybody. */
+const ANYBODY: Identity = { userId: null, groups: () => [] };
+
+function ofUser(
+  text: string,
+  userId: number,
+  groups: readonly number[],
+  names: readonly string[],
+): KnownPeer {
+  return { text, userId, groups, names, identity: { userId, groups: () => groups } };
+}
+
+function ofPeer(text: string, peer: LivePeer, more: readonly string[]): KnownPeer {
+  const { userId, groups } = peer;
+  const names = [...new Set([...peer.names, ...more])];
+  return { text, userId, groups, names, identity: { userId, groups: () => groups } };
+}
+
+function identityOf({ identity, text }: KnownPeer): Identity {
+  if (identity === null) throw misuse(`${text} is the bus itself: no rules hold for it`);
+  return identity;
+}
+
+function mayConnect(
+  judge: PolicyJudge,
+  { configuration }: PolicySource,
+  { userId, text }: KnownPeer,
+): { readonly isOwner: boolean; readonly judgement: Judgement<ConnectRule> } {
+  if (userId === null) throw misuse(`which user ${text} is, is not known`);
+  const { user } = configuration;
+  const ownerId = user === null ? process.geteuid?.() : findUser(user)?.userId;
+  const isOwner = userId === ownerId;
+  return { isOwner, judgement: judge.mayConnect(userId, isOwner) };
+}
+
+/** `alice (1000)`; the peer itself where no user is known. */
+export function describePeer({ text, userId }: KnownPeer): string {
+  if (userId === null) return text;
+  const user = describeUser(userId);
+  return text === String(userId) || user.startsWith(`${text} (`) ? user : `${text}, ${user}`;
+}
+
+/** A question that leaves something open is answered with yes if nothing of it is denied. */
+export function isAllowed(answer: Answer): boolean {
+  if (answer.about !== "message") return answer.judgement.isAllowed;
+  return answer.cases.every(({ judgement }) => judgement.isAllowed);
+}

@@ -1,0 +1,167 @@
+/** Who decides about a message, a name or a connection, for people. */
+
+import {
+  ANYTHING_ELSE,
+  type AskedField,
+  type AskedMessage,
+  type Judgement,
+  type PolicyContext,
+  type PolicyRule,
+} from "../../bus/index.ts";
+import { MessageType } from "../../wire/protocol.ts";
+import type { JudgedCase } from "../policy/message-cases.ts";
+import { describeGroup, describeUser } from "../policy/subject.ts";
+import { suggestedPolicy } from "../policy/suggestion.ts";
+import { type Answer, describePeer } from "../policy/why.ts";
+import type { Paint } from "./colour.ts";
+import { formatTable, oneLine } from "./table.ts";
+
+type MessageAnswer = Extract<Answer, { about: "message" }>;
+
+export function formatAnswer(answer: Answer, paint: Paint): string {
+  const notes = answer.notes.map((note) => paint(`note: ${oneLine(note)}\n`, "yellow"));
+  return [...linesOf(answer, paint), ...notes, ...suggestionLines(answer, paint)].join("");
+}
+
+function linesOf(answer: Answer, paint: Paint): string[] {
+  const who = oneLine(describePeer(answer.sender));
+  switch (answer.about) {
+    case "own":
+      return [
+        `${who} as an owner of ${answer.name}: ${verdict(answer.judgement.isAllowed, paint)}\n\n`,
+        formatRules(answer.judgement, paint),
+      ];
+    case "connect": {
+      const { judgement, isOwner } = answer;
+      return [
+        `${who} as a peer: ${verdict(judgement.isAllowed, paint)}\n\n`,
+        judgement.fitting.length === 0
+          ? `  no rule fits: then only the user that runs the bus may connect${isOwner ? ", and this is it" : ""}\n`
+          : formatRules(judgement, paint),
+      ];
+    }
+    case "message":
+      return messageLines(answer, who, paint);
+  }
+}
+
+function messageLines(answer: MessageAnswer, who: string, paint: Paint): string[] {
+  const { asked, receiver, cases, refusedToConnect } = answer;
+  const [first, ...others] = cases;
+  const whom = oneLine(describePeer(receiver));
+  const lines = [`${describeMessage(asked)} from ${who} to ${whom}: `];
+  if (others.length > 0) {
+    const isSame = cases.every(
+      ({ judgement }) => judgement.isAllowed === first.judgement.isAllowed,
+    );
+    lines.push(
+      isSame ? verdict(first.judgement.isAllowed, paint) : paint("it depends", "yellow"),
+      "\n\n",
+      formatCases(cases, paint),
+    );
+  } else {
+    lines.push(`${verdict(first.judgement.isAllowed, paint)}\n`);
+    const { sent, received } = first.judgement;
+    lines.push("\n", sideLines("sending", sent, paint));
+    if (receiver.identity !== null) lines.push("\n", sideLines("receiving", received, paint));
+  }
+  if (refusedToConnect !== null) {
+    lines.push(`\n${paint(`${who} may not even connect:`, "red")}\n`);
+    lines.push(formatRules(refusedToConnect, paint));
+  }
+  return lines;
+}
+
+function sideLines(side: string, judgement: Judgement<PolicyRule> | null, paint: Paint): string {
+  if (judgement === null) return `${side}: no rules hold for the bus itself\n`;
+  return `${side}: ${verdict(judgement.isAllowed, paint)}\n${formatRules(judgement, paint)}`;
+}
+
+function verdict(isAllowed: boolean, paint: Paint): string {
+  return isAllowed ? paint("allowed", "green") : paint("denied", "red");
+}
+
+/** All rules that fit, in the order of application; the last one decides. */
+function formatRules({ fitting }: Judgement<PolicyRule>, paint: Paint): string {
+  if (fitting.length === 0) return "  no rule fits, and what no rule allows is denied\n";
+  const rows = fitting.map((rule, at) => {
+    const decides = at === fitting.length - 1;
+    const colour = decides ? (rule.allows ? "green" : "red") : "grey";
+    return [
+      decides ? " →" : "",
+      paint(rule.allows ? "allow" : "deny", colour),
+      describeContext(rule.context),
+      oneLine(describePlace(rule)),
+      oneLine(rule.origin.element),
+    ];
+  });
+  return formatTable(["", "VERDICT", "FOR", "WHERE", "RULE"], rows, paint);
+}
+
+function formatCases(cases: readonly JudgedCase[], paint: Paint): string {
+  const [, ...others] = cases;
+  const shown = [...others, cases[0] as JudgedCase]; // judgedCases has one at least
+  const rows = shown.map(({ message, judgement }) => {
+    const { sent, received } = judgement;
+    const refusing = [sent, received].find((side) => side?.isAllowed === false);
+    const deciding = (refusing ?? sent ?? received)?.decidedBy ?? null;
+    return [
+      verdict(judgement.isAllowed, paint),
+      shownField(message.path),
+      shownField(message.interface),
+      shownField(message.errorName ?? message.member),
+      deciding === null ? "no rule allows it" : oneLine(describePlace(deciding)),
+    ];
+  });
+  return formatTable(["VERDICT", "PATH", "INTERFACE", "MEMBER", "DECIDED BY"], rows, paint);
+}
+
+/** A star stands for what no rule mentions. */
+function shownField(field: AskedField): string {
+  if (field === ANYTHING_ELSE) return "*";
+  return field === null ? "-" : oneLine(field);
+}
+
+function describePlace({ origin: { file, line } }: PolicyRule): string {
+  return line === 0 ? file : `${file}:${line}`;
+}
+
+export function describeContext(context: PolicyContext): string {
+  switch (context.kind) {
+    case "user":
+      return `user ${describeUser(context.userId)}`;
+    case "group":
+      return `group ${describeGroup(context.groupId)}`;
+    case "console":
+      return context.isAtConsole ? "at console" : "not at console";
+    default:
+      return context.kind;
+  }
+}
+
+export const TYPE_NAMES: Readonly<Record<MessageType, string>> = {
+  [MessageType.MethodCall]: "method call",
+  [MessageType.MethodReturn]: "method return",
+  [MessageType.Error]: "error",
+  [MessageType.Signal]: "signal",
+};
+
+function describeMessage(message: AskedMessage): string {
+  const { type, path, interface: interfaceName, member, errorName, unixFds } = message;
+  const named = [path, interfaceName, member, errorName].filter(
+    (field) => field !== null && field !== ANYTHING_ELSE,
+  );
+  const kinds = [
+    message.isBroadcast ? "broadcast " : "",
+    message.isOverheard ? "overheard " : "",
+    message.isReply && !message.isRequested && !message.isOverheard ? "unrequested " : "",
+  ];
+  const descriptors = unixFds === 0 ? "" : ` with ${unixFds} descriptors`;
+  return [`${kinds.join("")}${TYPE_NAMES[type]}`, ...named].join(" ") + descriptors;
+}
+
+function suggestionLines(answer: Answer, paint: Paint): string[] {
+  const suggested = suggestedPolicy(answer);
+  if (suggested === null) return [];
+  return [`\n${paint("to allow it, in a file that is read later:", "grey")}\n`, `  ${suggested}\n`];
+}
