@@ -9,7 +9,8 @@ import type { Mode } from "./modes.ts";
 export const BUS_NAMES = ["dbus-daemon", "dbus-broker", "onehop", "relay"] as const;
 export type BusName = (typeof BUS_NAMES)[number];
 
-const CONFIGURATION = join(ROOT, "bench/tools/dbus-daemon-unlimited.conf");
+/** Everything allowed, limits out of the way. */
+export const CONFIGURATION: string = join(ROOT, "bench/tools/dbus-daemon-unlimited.conf");
 const BUILD = join(ROOT, "bench/build");
 
 /** The load generator. */
@@ -66,6 +67,12 @@ export function findBus(name: BusName): BusProgram | string {
   }
 }
 
+/** The command that starts the onehop of this tree. */
+export function onehopCommand(): readonly string[] {
+  const given = process.env["ONEHOP_DAEMON"];
+  return given?.split(" ") ?? [process.execPath, join(ROOT, "dist/onehop-dbus-daemon.cjs")];
+}
+
 /** The onehop built in `directory`, or a sentence on why it cannot be started. */
 export function onehopIn(directory: string, name: string): BusProgram | string {
   // Older trees have no bundle.
@@ -93,14 +100,19 @@ export async function startBus(
   return { socket, pid, companion };
 }
 
-function dbusDaemon(name: string, command: readonly string[]): BusProgram {
+/** A program that takes dbus-daemon's options. */
+export function dbusDaemon(
+  name: string,
+  command: readonly string[],
+  configuration: string = CONFIGURATION,
+): BusProgram {
   return {
     name,
     isRelay: false,
     printsPid: false,
     command: (socket) => [
       ...command,
-      `--config-file=${CONFIGURATION}`,
+      `--config-file=${configuration}`,
       "--nofork",
       "--print-address",
       `--address=unix:path=${socket}`,

@@ -1,6 +1,8 @@
 /** `npm run bench`: buses beside each other, this tree against another commit, memory, or starts. */
 
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type BusProgram, findBus, onehopIn } from "./buses.ts";
 import { Children } from "./children.ts";
@@ -15,6 +17,7 @@ import {
 } from "./machine.ts";
 import { formatMemory, MEMORY_LOAD, measureMemories } from "./memory.ts";
 import { type BenchOptions, parseOptions, USAGE } from "./options.ts";
+import { policyContestants } from "./policies.ts";
 import { type Comparison, formatSpeed, summarize } from "./report.ts";
 import { measureModes, type RoundsPlan } from "./rounds.ts";
 import { formatStarts, measureStarts } from "./startup.ts";
@@ -62,6 +65,7 @@ async function run(options: BenchOptions): Promise<ExitCode> {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, interrupt);
   process.once("exit", () => children.killAll());
   try {
+    if (options.hasPolicies) return await comparePolicies(options, children, interruption.signal);
     return options.reference === null
       ? await compareBuses(options, children, interruption.signal)
       : await compareTrees(options, options.reference, children, interruption.signal);
@@ -90,6 +94,23 @@ async function compareBuses(
     hasTargets: references[0] === "dbus-broker" && names.includes("onehop"),
   };
   return measure(options, programs, comparison, children, interruption);
+}
+
+async function comparePolicies(
+  options: BenchOptions,
+  children: Children,
+  interruption: AbortSignal,
+): Promise<ExitCode> {
+  const directory = mkdtempSync(join(tmpdir(), "onehop-bench-policies-"));
+  try {
+    const programs = policyContestants(directory);
+    const names = programs.map((program) => program.name);
+    const subject = names.at(-1) ?? "";
+    const comparison = { subject, references: names.slice(0, -1).reverse(), hasTargets: false };
+    return await measure(options, programs, comparison, children, interruption);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
 }
 
 async function compareTrees(

@@ -4,10 +4,13 @@ import { parseArgs } from "node:util";
 import { BUS_NAMES, type BusName } from "./buses.ts";
 import { MODES, type Mode, selectModes } from "./modes.ts";
 
+const POLICY_MODES = "pingpong-one-cpu,pipeline-1x64,fanout-10";
+
 export const USAGE: string = `usage: npm run bench -- [options]
        npm run bench -- compare REF [options]
        npm run bench -- --memory [options]
        npm run bench -- --startup [options]
+       npm run bench -- --policies [options]
 
 Measures message buses beside each other in alternating rounds. 'compare REF' measures this tree
 against another commit, branch or tag of its repository; --memory measures resident memory;
@@ -27,6 +30,8 @@ against another commit, branch or tag of its repository; --memory measures resid
   --memory         memory of the idle bus, and for each connection, name, waiting call and
                    match rule
   --startup        starts of each bus, beside 'node -e 0'
+  --policies       onehop alone: everything allowed, 1 policy file, 500 of them; ${POLICY_MODES}
+                   unless --modes says something else
   --help           this text
 
 modes: ${MODES.map((mode) => mode.name).join(", ")}
@@ -50,6 +55,8 @@ export interface BenchOptions {
   readonly busCpu: number | null;
   readonly loadCpu: number | null;
   readonly isJson: boolean;
+  /** Whether onehop is measured with different numbers of policy files. */
+  readonly hasPolicies: boolean;
 }
 
 /** A command line that was understood, a request for help, or what is wrong with it. */
@@ -84,6 +91,7 @@ function readOptions(args: readonly string[]): ParsedOptions {
       json: { type: "boolean", default: false },
       memory: { type: "boolean", default: false },
       startup: { type: "boolean", default: false },
+      policies: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
   });
@@ -93,6 +101,8 @@ function readOptions(args: readonly string[]): ParsedOptions {
   if (values.startup && values.memory) throw new Error("--startup and --memory do not go together");
   if (reference !== null && action !== "speed")
     throw new Error(`compare and --${action} do not go together`);
+  if (values.policies && (action !== "speed" || reference !== null || values.buses !== undefined))
+    throw new Error("--policies goes with --modes, --rounds and times only");
   if (reference !== null && values.buses !== undefined)
     throw new Error("compare measures onehop only; leave --buses out");
 
@@ -103,7 +113,7 @@ function readOptions(args: readonly string[]): ParsedOptions {
     options: {
       action,
       reference,
-      modes: readModes(values.modes),
+      modes: readModes(values.modes ?? (values.policies ? POLICY_MODES : undefined)),
       buses: readBuses(values.buses),
       rounds: readNumber("--rounds", values.rounds, defaultRounds, 1, true),
       seconds: readNumber("--seconds", values.seconds, isShort ? 0.3 : 1.5, 0.01),
@@ -111,6 +121,7 @@ function readOptions(args: readonly string[]): ParsedOptions {
       busCpu: readCpu("--bus-cpu", values["bus-cpu"]),
       loadCpu: readCpu("--load-cpu", values["load-cpu"]),
       isJson: values.json,
+      hasPolicies: values.policies,
     },
   };
 }

@@ -36,7 +36,7 @@ import type { DriverContext } from "./driver/call.ts";
 import { Driver } from "./driver/driver.ts";
 import { Outgoing } from "./driver/outgoing.ts";
 import { Handshakes } from "./handshakes.ts";
-import { DEFAULT_LIMITS, type Limits, MAX_WAITING_DESCRIPTORS } from "./limits.ts";
+import { type Limits, LimitsInForce } from "./limits.ts";
 import { type Log, silent } from "./log.ts";
 import { NameRegistry } from "./names.ts";
 import type { BusOptions } from "./options.ts";
@@ -56,6 +56,7 @@ export function createBus(options: BusOptions = {}): Bus {
 
 export class Bus {
   readonly guid: string;
+  /** Those that count now. */
   readonly limits: Limits;
   readonly strings: Strings = new Strings();
   readonly stage: Stage = new Stage(MAX_CONNECTIONS);
@@ -66,13 +67,17 @@ export class Bus {
   readonly log: Log;
   /** What started services are told about where the bus listens; null if only this process can reach it. */
   address: string | null = null;
+  /** Called after a reload, for what has limits of its own; the transport sets it. */
+  limitsChanged: (limits: Limits) => void = () => {};
+  readonly #limits: LimitsInForce;
+  readonly #limitsNow: () => Partial<Limits>;
   readonly #activation: Activation;
   readonly #reloadOptions: () => string | null;
   readonly #driver: Driver;
   readonly #driverId: number;
   readonly #outgoing: Outgoing;
   readonly #owner: ConnectionOwner;
-  readonly #connectionOptions: ConnectionOptions;
+  readonly #connectionOptions: Omit<ConnectionOptions, "maxMessageBytes">;
   readonly #admission: Admission;
   readonly #handshakes: Handshakes;
   readonly #environment: ActivationEnvironment;
@@ -84,7 +89,10 @@ export class Bus {
   /** Use `createBus` or `startBus`. */
   constructor(options: BusOptions, record: BusSnapshot | null) {
     this.guid = record?.guid ?? options.guid ?? newGuid();
-    this.limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#limitsNow = () =>
+      typeof options.limits === "function" ? options.limits() : (options.limits ?? {});
+    this.#limits = new LimitsInForce(this.#limitsNow());
+    this.limits = this.#limits.values;
     this.#admission = new Admission(this.limits);
     this.log = options.log ?? silent;
     this.directory = new Directory(this.strings);
@@ -111,13 +119,7 @@ export class Bus {
       this.directory,
       this.subscriptions,
       this.#activation,
-      {
-        maxOutgoingBytes: this.limits.maxOutgoingBytes,
-        maxPendingBytes: this.limits.maxIncomingBytes,
-        maxRepliesPerConnection: this.limits.maxRepliesPerConnection,
-        maxMessageUnixFds: this.limits.maxMessageUnixFds,
-        maxOutgoingUnixFds: Math.min(this.limits.maxOutgoingUnixFds, MAX_WAITING_DESCRIPTORS),
-      },
+      this.#limits.routing,
       this.#meaning(),
       record?.sequence ?? 0,
     );
@@ -146,9 +148,8 @@ export class Bus {
     this.#connectionOptions = {
       guid: this.guid,
       mechanisms: options.authentication ?? ["EXTERNAL"],
-      maxMessageBytes: this.limits.maxMessageSize,
     };
-    this.#handshakes = new Handshakes(this.limits.authTimeoutMs, (connection) =>
+    this.#handshakes = new Handshakes(this.limits, (connection) =>
       connection.close(`it did not finish the handshake within ${this.limits.authTimeoutMs} ms`),
     );
   }
@@ -256,6 +257,9 @@ export class Bus {
   reload(): string | null {
     const failure = this.#reloadOptions();
     if (failure === null) {
+      this.#limits.replace(this.#limitsNow());
+      this.#handshakes.limitsChanged();
+      this.limitsChanged(this.limits);
       this.#activation.reload();
       this.#policing.reload();
     }
@@ -289,7 +293,8 @@ export class Bus {
       link,
       origin,
       this.#owner,
-      this.#connectionOptions,
+      // As in dbus-daemon, who is connected keeps the size that counted then.
+      { ...this.#connectionOptions, maxMessageBytes: this.limits.maxMessageSize },
     );
     this.directory.enter(new Endpoint(connection));
     this.#admission.entered(credentials);
@@ -361,6 +366,7 @@ export class Bus {
         const text = this.#policing.objectionToCopy(sender, receiver, header);
         this.#driver.denied(sender, header, text);
       },
+      untold: (serial) => this.#driver.untold(serial),
       disconnect: (receiver, reason) => receiver.connection.close(reason),
     };
   }

@@ -6,7 +6,14 @@ export type { Limits } from "./limits.ts";
 export type { LogEntry } from "./log.ts";
 export type { ActivationOptions, BusOptions, ServiceDirectory, StartOptions } from "./options.ts";
 export { type Accounts, noAccounts } from "./policy/accounts.ts";
-export type { Identity } from "./policy/compile.ts";
+export {
+  PolicyExplainer,
+  type PolicyExplanation,
+  type PolicyMessage,
+  type PolicyPeer,
+  type PolicyReceiver,
+  type PolicyStep,
+} from "./policy/explain.ts";
 export type { Policy } from "./policy/policy.ts";
 export {
   type ConnectRule,
@@ -23,15 +30,6 @@ export {
   type SendRule,
 } from "./policy/rules.ts";
 export type { Judgement } from "./policy/snapshot.ts";
-export {
-  ANYTHING_ELSE,
-  type AskedField,
-  type AskedMessage,
-  type AskedPeer,
-  BUS_ITSELF,
-  type MessageJudgement,
-  PolicyJudge,
-} from "./policy-judge.ts";
 export { type ProvidedService, providedServices } from "./provided-services.ts";
 export type { BusSnapshot } from "./snapshot.ts";
 export { type StartedBus, startBus } from "./start-bus.ts";

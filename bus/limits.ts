@@ -1,4 +1,6 @@
-/** Every limit of the bus with its default and dbus-daemon's name for it. */
+/** Every limit of the bus with its default and dbus-daemon's name for it, and those that count now. */
+
+import type { RoutingLimits } from "../routing/limits.ts";
 
 /**
  * dbus-daemon's `<limit>` elements in camelCase, times with their unit. Defaults are those of
@@ -53,3 +55,44 @@ export const DEFAULT_LIMITS: Limits = {
  * allows (dbus-daemon's session.conf: 250,000,000): they are all taken from one RLIMIT_NOFILE.
  */
 export const MAX_WAITING_DESCRIPTORS = 512;
+
+/**
+ * The limits that count now. A reload changes them in place: whoever holds `values` or `routing`
+ * reads, each time, what is in force.
+ */
+export class LimitsInForce {
+  readonly #values: Writable<Limits>;
+  readonly #routing: Writable<RoutingLimits>;
+
+  /** What is not given has its default. */
+  constructor(given: Partial<Limits>) {
+    this.#values = { ...DEFAULT_LIMITS, ...given };
+    this.#routing = routingLimits(this.#values);
+  }
+
+  get values(): Limits {
+    return this.#values;
+  }
+
+  get routing(): RoutingLimits {
+    return this.#routing;
+  }
+
+  /** From now on `given` counts, and the default of everything else. */
+  replace(given: Partial<Limits>): void {
+    Object.assign(this.#values, DEFAULT_LIMITS, given);
+    Object.assign(this.#routing, routingLimits(this.#values));
+  }
+}
+
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+function routingLimits(limits: Limits): RoutingLimits {
+  return {
+    maxOutgoingBytes: limits.maxOutgoingBytes,
+    maxPendingBytes: limits.maxIncomingBytes,
+    maxRepliesPerConnection: limits.maxRepliesPerConnection,
+    maxMessageUnixFds: limits.maxMessageUnixFds,
+    maxOutgoingUnixFds: Math.min(limits.maxOutgoingUnixFds, MAX_WAITING_DESCRIPTORS),
+  };
+}

@@ -29,7 +29,8 @@ export interface ActivationOptions {
 export interface BusOptions {
   /** 32 lower-case hexadecimal digits; default: made up. */
   readonly guid?: string;
-  readonly limits?: Partial<Limits>;
+  /** What is left out has its default. A function is asked again at every reload. */
+  readonly limits?: Partial<Limits> | (() => Partial<Limits>);
   /** Default: silence. */
   readonly log?: Log;
   /** SASL mechanisms that are accepted; only EXTERNAL is implemented, and the default. */

@@ -9,7 +9,7 @@ import { type Listener, openListeners } from "../transport/listen.ts";
 import { NativeTransport } from "../transport/native-transport.ts";
 import { attachStream } from "../transport/stream-transport.ts";
 import { Bus } from "./bus.ts";
-import { MAX_WAITING_DESCRIPTORS } from "./limits.ts";
+import { type Limits, MAX_WAITING_DESCRIPTORS } from "./limits.ts";
 import { type Log, silent } from "./log.ts";
 import type { StartOptions } from "./options.ts";
 
@@ -65,8 +65,10 @@ export async function startBus(options: StartOptions): Promise<StartedBus> {
       bus.stage,
       bus.owner,
       acceptor,
-      Math.min(bus.limits.maxIncomingUnixFds, MAX_WAITING_DESCRIPTORS),
+      mostQueuedDescriptors(bus.limits),
     );
+    const { poller } = transport;
+    bus.limitsChanged = (limits) => poller.setMaxQueuedDescriptors(mostQueuedDescriptors(limits));
     acceptor.acceptOn(transport);
   }
   for (const listener of listeners) listener.server?.on("connection", serve(bus, listener));
@@ -92,6 +94,10 @@ export async function startBus(options: StartOptions): Promise<StartedBus> {
       if (failures.length > 0) throw failures[0];
     },
   };
+}
+
+function mostQueuedDescriptors({ maxIncomingUnixFds }: Limits): number {
+  return Math.min(maxIncomingUnixFds, MAX_WAITING_DESCRIPTORS);
 }
 
 /** Admits what the addon accepts. */

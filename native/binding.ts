@@ -155,6 +155,8 @@ export interface Poller {
   addListener(fd: number, listener: number): number;
   /** 0, or -ENOENT. */
   setListening(listener: number, isListening: boolean): number;
+  /** From now on this many may wait, per connection; those that wait already stay. 0, or -EINVAL. */
+  setMaxQueuedDescriptors(count: number): number;
   /** Closes the descriptor; nothing is unlinked. 0, or -ENOENT. */
   closeListener(listener: number): number;
   /** Watches a connected socket; its slot or -errno. Owns `fd` even if it fails. */

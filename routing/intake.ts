@@ -7,6 +7,7 @@ import { Memory, SLACK_BYTES } from "../wire/memory.ts";
 import { rewriteHeader } from "../wire/stitch.ts";
 import { BodyValidator, type BodyViolation, bodyViolationText } from "../wire/validate.ts";
 import type { Endpoint } from "./endpoint.ts";
+import type { RoutingLimits } from "./limits.ts";
 
 /** The message in hand, taken from what a peer has sent. */
 export class Intake {
@@ -15,14 +16,14 @@ export class Intake {
   descriptorSet = 0;
   readonly #strings: Strings;
   readonly #stage: Stage;
-  readonly #maxMessageUnixFds: number;
+  readonly #limits: RoutingLimits;
   readonly #validator: BodyValidator = new BodyValidator();
 
-  constructor(strings: Strings, stage: Stage, maxMessageUnixFds: number) {
+  constructor(strings: Strings, stage: Stage, limits: RoutingLimits) {
     this.header = new Header(stage.arena);
     this.#strings = strings;
     this.#stage = stage;
-    this.#maxMessageUnixFds = maxMessageUnixFds;
+    this.#limits = limits;
   }
 
   /** Takes the whole message at `offset` in hand; false if it is a violation, which ends its sender's connection. */
@@ -86,8 +87,8 @@ export class Intake {
       );
       return false;
     }
-    if (unixFds > this.#maxMessageUnixFds) {
-      const most = this.#maxMessageUnixFds;
+    const most = this.#limits.maxMessageUnixFds;
+    if (unixFds > most) {
       connection.fail(`the message announces ${unixFds} descriptors, more than ${most}`, 0);
       return false;
     }

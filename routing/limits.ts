@@ -1,4 +1,4 @@
-/** What the mechanism must not exceed; the bus fills it in. */
+/** What the mechanism must not exceed; the bus fills it in, and may change it at any time. */
 
 export interface RoutingLimits {
   /** Bytes that may wait for one receiver. */

@@ -51,6 +51,8 @@ export interface Meaning {
   withheld(sender: Endpoint, header: Header, receiver: Endpoint): void;
   /** `receiver`, which asked for `header`'s message by a rule, may not have it; only monitors are told. */
   denied(sender: Endpoint, header: Header, receiver: Endpoint): void;
+  /** A message of the bus itself, of that serial, may not be received; only monitors are told. */
+  untold(serial: number): void;
   /** A receiver that must not miss anything could not be given a message. */
   disconnect(receiver: Endpoint, reason: string): void;
 }
@@ -100,7 +102,7 @@ export class Router {
     this.#gateway = gateway;
     this.#limits = limits;
     this.#meaning = meaning;
-    this.#intake = new Intake(strings, stage, limits.maxMessageUnixFds);
+    this.#intake = new Intake(strings, stage, limits);
     this.#delivery = new Delivery(
       stage,
       directory,
@@ -187,7 +189,10 @@ export class Router {
     if (receiver.connection.isClosed) return;
     if (this.gatekeeper !== null && receiver.isRegistered) {
       this.#ownHeader.parse(this.#strings, memory, offset);
-      if (!this.gatekeeper.mayBeTold(receiver, this.#ownHeader)) return;
+      if (!this.gatekeeper.mayBeTold(receiver, this.#ownHeader)) {
+        if (this.monitors.isActive) this.#meaning.untold(this.#ownHeader.serial);
+        return;
+      }
     }
     this.#stage.message(sequence, memory, offset, byteLength, 0, 0, memory, 0, 0, descriptors);
     if (this.#delivery.isFull(receiver)) {

@@ -154,6 +154,12 @@ export class Driver {
     this.#context.outgoing.showError(sender, header.serial, `${ERROR_PREFIX}AccessDenied`, text);
   }
 
+  /** Shows monitors why the bus's own message of that serial does not arrive. */
+  untold(serial: number): void {
+    const { outgoing, policing } = this.#context;
+    outgoing.showErrorToDriver(serial, `${ERROR_PREFIX}AccessDenied`, policing.objection);
+  }
+
   #local(sender: Endpoint, header: Header): void {
     const call = this.#callOf(sender, header);
     const member = call.member;

@@ -112,10 +112,14 @@ export class Outgoing {
 
   /** An error that only monitors see, although it is addressed to `receiver`. */
   showError(receiver: Endpoint, replySerial: number, errorName: string, text: string): void {
-    const destination = nameOf(receiver);
-    const fields = { type: MessageType.Error, destination, replySerial, errorName };
-    const offset = this.#write(fields, receiver.nextSerial(), "s", [text]);
-    this.#router.showFromDriver(this.#memory, offset, this.#end - offset);
+    const to = { destination: nameOf(receiver), replySerial };
+    this.#show(to, receiver.nextSerial(), errorName, text);
+  }
+
+  /** The same for an error in answer to a message of the bus itself. */
+  showErrorToDriver(replySerial: number, errorName: string, text: string): void {
+    const to = { destination: DRIVER_NAME, replySerial };
+    this.#show(to, this.#nextBroadcastSerial(), errorName, text);
   }
 
   /** A method call to `receiver` under one of its names, whose answer the bus does not wait for. */
@@ -171,6 +175,17 @@ export class Outgoing {
     const offset = this.#write(fields, this.#nextBroadcastSerial(), signature, values);
     this.#header.parse(this.#strings, this.#memory, offset);
     this.#router.broadcastFromDriver(this.#header, this.#arguments);
+  }
+
+  #show(
+    to: Required<Pick<Fields, "destination" | "replySerial">>,
+    serial: number,
+    errorName: string,
+    text: string,
+  ): void {
+    const fields = { type: MessageType.Error, errorName, ...to };
+    const offset = this.#write(fields, serial, "s", [text]);
+    this.#router.showFromDriver(this.#memory, offset, this.#end - offset);
   }
 
   #nextBroadcastSerial(): number {

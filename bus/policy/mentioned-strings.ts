@@ -41,6 +41,13 @@ export class MentionedStrings {
       : UNMENTIONED;
   }
 
+  /** The same for a text; null is 0. */
+  reduceText(text: string | null): number {
+    if (text === null) return 0;
+    const id = this.#strings.findText(text);
+    return id === 0 ? UNMENTIONED : this.reduce(id);
+  }
+
   /** The policy is not used any more. */
   release(): void {
     for (const id of this.#held) this.#strings.release(id);

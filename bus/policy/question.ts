@@ -6,12 +6,6 @@ import type { MentionedStrings } from "./mentioned-strings.ts";
 
 const { Signal: SIGNAL } = MessageType;
 
-/** What is looked at of a header. */
-export type AskedHeader = Pick<
-  Header,
-  "type" | "path" | "interface" | "member" | "errorName" | "unixFds" | "replySerial" | "destination"
->;
-
 /** One message being judged; filled again for the next one. */
 export class Question {
   /** 1 to 4. */
@@ -33,7 +27,7 @@ export class Question {
 
   ask(
     mentioned: MentionedStrings,
-    header: AskedHeader,
+    header: Header,
     isRequested: boolean,
     isOverheard: boolean,
   ): void {

@@ -16,6 +16,7 @@ interface DaemonOptions {
   readonly "config-file": string | undefined;
   readonly session: boolean | undefined;
   readonly "print-address": boolean;
+  readonly complain: boolean;
   readonly json: boolean;
 }
 
@@ -57,6 +58,11 @@ function addOptions(yargs: Argv): Argv<DaemonOptions> {
       type: "boolean",
       default: false,
     })
+    .option("complain", {
+      describe: "Log what the policy would refuse, and let it pass",
+      type: "boolean",
+      default: false,
+    })
     .option("json", {
       describe: "Say where the bus listens, and log, as one JSON object per line",
       type: "boolean",
@@ -83,9 +89,12 @@ async function runDaemonCommand(given: DaemonOptions): Promise<void> {
 
   // Asked for before the bus starts: a signal must never leave a socket behind.
   const signalled = nextSignal(["SIGINT", "SIGTERM", "SIGHUP"]);
-  const started = await startBus({ ...source.options, takeover: "stale", log }).catch(
-    (error: unknown) => fail(error instanceof Error ? error.message : String(error)),
-  );
+  const started = await startBus({
+    ...source.options,
+    complain: given.complain,
+    takeover: "stale",
+    log,
+  }).catch((error: unknown) => fail(error instanceof Error ? error.message : String(error)));
   if (started === undefined) return;
   keepYoungGenerationSmall();
   const { address, guid } = started;

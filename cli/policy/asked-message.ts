@@ -1,6 +1,6 @@
 /** The words and options of `onehop policy why` as a message that a policy is asked about. */
 
-import { ANYTHING_ELSE, type AskedField, type AskedMessage } from "../../bus/index.ts";
+import type { PolicyMessage } from "../../bus/index.ts";
 import { isErrorName } from "../../wire/names.ts";
 import { MessageType } from "../../wire/protocol.ts";
 import { checkedInterface, checkedMember, checkedPath } from "../checked-names.ts";
@@ -28,8 +28,11 @@ const TYPES: ReadonlyMap<string, MessageType> = new Map([
 
 export const ASKED_TYPES: readonly string[] = [...TYPES.keys()];
 
+/** What no rule mentions: in a rule it would mean anything. */
+export const ANYTHING_ELSE = "*";
+
 /** @throws CommandProblem */
-export function askedMessage(words: MessageWords): AskedMessage {
+export function askedMessage(words: MessageWords, destination: string): PolicyMessage {
   const type = typeOf(words);
   const isReply = type === MessageType.MethodReturn || type === MessageType.Error;
   if (words.unrequested && !isReply) {
@@ -45,9 +48,9 @@ export function askedMessage(words: MessageWords): AskedMessage {
     throw misuse("--fds is a number of descriptors, for example --fds 1");
   }
   // Replies hardly ever have these; calls and signals always have a path and a member.
-  const unnamed: AskedField = isReply ? null : ANYTHING_ELSE;
-  const field = (text: string | undefined, checked: (text: string) => string): AskedField => {
-    if (text === undefined || text === "*") return unnamed;
+  const unnamed = isReply ? null : ANYTHING_ELSE;
+  const field = (text: string | undefined, checked: (text: string) => string): string | null => {
+    if (text === undefined || text === ANYTHING_ELSE) return unnamed;
     return text === "-" ? null : checked(text);
   };
   return {
@@ -57,10 +60,8 @@ export function askedMessage(words: MessageWords): AskedMessage {
     member: field(words.member, (text) => checkedMember(text, "a method or signal")),
     errorName: type === MessageType.Error ? (words.error ?? ANYTHING_ELSE) : null,
     unixFds: words.fds,
-    isBroadcast: words.broadcast,
-    isReply,
-    // Whoever overhears a reply has not asked for it.
-    isRequested: isReply && !words.unrequested && !words.overheard,
+    destination: words.broadcast ? null : destination,
+    isRequestedReply: isReply ? !words.unrequested : null,
     isOverheard: words.overheard,
   };
 }

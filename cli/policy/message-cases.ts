@@ -1,19 +1,19 @@
 /** Which messages rules tell apart, of all that a question leaves open. */
 
-import {
-  ANYTHING_ELSE,
-  type AskedField,
-  type AskedMessage,
-  type AskedPeer,
-  type MessageJudgement,
-  type PolicyJudge,
-  type PolicyRule,
+import type {
+  PolicyExplainer,
+  PolicyExplanation,
+  PolicyMessage,
+  PolicyPeer,
+  PolicyReceiver,
+  PolicyRule,
 } from "../../bus/index.ts";
 import { MessageType } from "../../wire/protocol.ts";
+import { ANYTHING_ELSE } from "./asked-message.ts";
 
 export interface JudgedCase {
-  readonly message: AskedMessage;
-  readonly judgement: MessageJudgement;
+  readonly message: PolicyMessage;
+  readonly explanation: PolicyExplanation;
 }
 
 const OPEN_FIELDS = ["path", "interface", "member", "errorName"] as const;
@@ -23,27 +23,27 @@ const OPEN_FIELDS = ["path", "interface", "member", "errorName"] as const;
  * order, where another rule decides.
  */
 export function judgedCases(
-  asked: AskedMessage,
+  asked: PolicyMessage,
   rules: readonly PolicyRule[],
-  judge: PolicyJudge,
-  sender: AskedPeer,
-  receiver: AskedPeer,
+  policy: PolicyExplainer,
+  sender: PolicyPeer | null,
+  receiver: PolicyReceiver,
 ): readonly [JudgedCase, ...JudgedCase[]] {
-  const judged = (message: AskedMessage): JudgedCase => ({
+  const judged = (message: PolicyMessage): JudgedCase => ({
     message,
-    judgement: judge.mayPass(message, sender, receiver),
+    explanation: policy.message(sender, receiver, message),
   });
   const first = judged(asked);
   const others = casesOf(asked, rules)
     .map(judged)
-    .filter(({ judgement }) => !isDecidedAlike(judgement, first.judgement));
+    .filter(({ explanation }) => !isDecidedAlike(explanation, first.explanation));
   return [first, ...others];
 }
 
-function casesOf(asked: AskedMessage, rules: readonly PolicyRule[]): AskedMessage[] {
-  const found = new Map<string, AskedMessage>();
-  const add = (message: AskedMessage): void => {
-    const key = JSON.stringify(OPEN_FIELDS.map((field) => keyOf(message[field])));
+function casesOf(asked: PolicyMessage, rules: readonly PolicyRule[]): PolicyMessage[] {
+  const found = new Map<string, PolicyMessage>();
+  const add = (message: PolicyMessage): void => {
+    const key = JSON.stringify(OPEN_FIELDS.map((field) => message[field]));
     if (!found.has(key)) found.set(key, message);
   };
   add(asked);
@@ -53,7 +53,7 @@ function casesOf(asked: AskedMessage, rules: readonly PolicyRule[]): AskedMessag
   }
   for (const rule of rules) {
     if (rule.subject !== "send" && rule.subject !== "receive") continue;
-    const fill = (field: (typeof OPEN_FIELDS)[number]): AskedField =>
+    const fill = (field: (typeof OPEN_FIELDS)[number]): string | null =>
       asked[field] === ANYTHING_ELSE ? (rule[field] ?? ANYTHING_ELSE) : asked[field];
     add({
       ...asked,
@@ -66,13 +66,10 @@ function casesOf(asked: AskedMessage, rules: readonly PolicyRule[]): AskedMessag
   return [...found.values()].slice(1);
 }
 
-function keyOf(field: AskedField): string | number | null {
-  return field === ANYTHING_ELSE ? 0 : field;
-}
-
-function isDecidedAlike(one: MessageJudgement, other: MessageJudgement): boolean {
+function isDecidedAlike(one: PolicyExplanation, other: PolicyExplanation): boolean {
+  const decidedBy = ({ steps }: PolicyExplanation, at: number) => steps[at]?.decidedBy ?? null;
   return (
-    one.sent?.decidedBy === other.sent?.decidedBy &&
-    one.received?.decidedBy === other.received?.decidedBy
+    one.steps.length === other.steps.length &&
+    one.steps.every((_step, at) => decidedBy(one, at) === decidedBy(other, at))
   );
 }

@@ -1,13 +1,14 @@
 /** The narrowest policy that would allow what was denied, where one can be written down. */
 
-import { ANYTHING_ELSE, type AskedMessage, type PolicyRule } from "../../bus/index.ts";
+import type { PolicyMessage, PolicyRule } from "../../bus/index.ts";
 import { MessageType } from "../../wire/protocol.ts";
 import { userNameOf } from "../process-facts.ts";
+import { ANYTHING_ELSE } from "./asked-message.ts";
 import type { Answer } from "./why.ts";
 
 /** null: it is allowed, or no policy for the sender's user would do. */
 export function suggestedPolicy(answer: Answer): string | null {
-  const { userId } = answer.sender;
+  const userId = answer.sender.peer?.userId ?? null;
   if (userId === null) return null;
   switch (answer.about) {
     case "connect":
@@ -16,22 +17,23 @@ export function suggestedPolicy(answer: Answer): string | null {
       if (answer.judgement.isAllowed || overridesUsers(answer.judgement.decidedBy)) return null;
       return policyFor(userId, { own: answer.name });
     case "message": {
-      const [{ judgement }, ...others] = answer.cases;
-      const { sent } = judgement;
-      if (others.length > 0 || sent === null || sent.isAllowed) return null;
-      if (overridesUsers(sent.decidedBy) || judgement.received?.isAllowed === false) return null;
+      const [{ explanation }, ...others] = answer.cases;
+      const sent = explanation.steps.find(({ asked }) => asked === "send");
+      if (others.length > 0 || sent === undefined || sent.isAllowed) return null;
+      if (overridesUsers(sent.decidedBy)) return null;
       return forCall(userId, answer.receiver.text, answer.asked);
     }
   }
 }
 
 /** Of a call only: other messages need more thought than a line can give. */
-function forCall(userId: number, name: string, asked: AskedMessage): string | null {
+function forCall(userId: number, name: string, asked: PolicyMessage): string | null {
   if (asked.type !== MessageType.MethodCall || asked.isOverheard || name.startsWith(":"))
     return null;
   const { interface: interfaceName, member } = asked;
   // A rule that allows an interface does not fit a call without one.
-  if (typeof interfaceName !== "string") return policyFor(userId, { send_destination: name });
+  if (interfaceName === null || interfaceName === ANYTHING_ELSE)
+    return policyFor(userId, { send_destination: name });
   return policyFor(userId, {
     send_destination: name,
     send_interface: interfaceName,

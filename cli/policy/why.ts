@@ -1,14 +1,12 @@
 /** Who decides what a policy is asked: the question, its judgements, and what had to be taken for granted. */
 
 import {
-  type AskedMessage,
-  type AskedPeer,
-  BUS_ITSELF,
-  type ConnectRule,
-  type Identity,
   type Judgement,
-  type OwnRule,
-  PolicyJudge,
+  PolicyExplainer,
+  type PolicyExplanation,
+  type PolicyMessage,
+  type PolicyPeer,
+  type PolicyRule,
 } from "../../bus/index.ts";
 import type { Client } from "../../client/index.ts";
 import { findUser } from "../../compat/dbus-daemon/accounts.ts";
@@ -33,12 +31,11 @@ export interface WhyWords extends MessageWords {
 }
 
 /** A peer as the question sees it. */
-export interface KnownPeer extends AskedPeer {
+export interface KnownPeer {
   /** As it was typed. */
   readonly text: string;
-  readonly userId: number | null;
-  /** null: not known. */
-  readonly groups: readonly number[] | null;
+  /** null: the bus itself, for which no rules hold. */
+  readonly peer: PolicyPeer | null;
 }
 
 export type Answer =
@@ -46,24 +43,24 @@ export type Answer =
       readonly about: "message";
       readonly sender: KnownPeer;
       readonly receiver: KnownPeer;
-      readonly asked: AskedMessage;
+      readonly asked: PolicyMessage;
       /** More than one if the verdict depends on what the question leaves open. */
       readonly cases: readonly [JudgedCase, ...JudgedCase[]];
       /** If the sender may not even connect: who says so. */
-      readonly refusedToConnect: Judgement<ConnectRule> | null;
+      readonly refusedToConnect: Judgement<PolicyRule> | null;
       readonly notes: readonly string[];
     }
   | {
       readonly about: "own";
       readonly sender: KnownPeer;
       readonly name: string;
-      readonly judgement: Judgement<OwnRule>;
+      readonly judgement: Judgement<PolicyRule>;
       readonly notes: readonly string[];
     }
   | {
       readonly about: "connect";
       readonly sender: KnownPeer;
-      readonly judgement: Judgement<ConnectRule>;
+      readonly judgement: Judgement<PolicyRule>;
       readonly isOwner: boolean;
       readonly notes: readonly string[];
     };
@@ -80,7 +77,7 @@ export async function answerWhy(
   source: PolicySource,
   bus: AskedBus,
 ): Promise<Answer> {
-  const judge = new PolicyJudge(source.policy);
+  const policy = new PolicyExplainer(source.policy);
   const notes: string[] = [];
   const sender = await senderOf(words, bus);
   const what = [words.name, words.own, words.connect ? "" : undefined];
@@ -92,25 +89,31 @@ export async function answerWhy(
     if (!isWellKnownName(name) || name === DRIVER_NAME) {
       throw misuse(`nobody may own ${JSON.stringify(name)}: it is no name that can be asked for`);
     }
-    const judgement = judge.mayOwn(identityOf(sender), name);
+    const judgement = onlyStep(policy.own(ruled(sender), name));
     return { about: "own", sender, name, judgement, notes };
   }
   if (words.connect) {
-    const { isOwner, judgement } = mayConnect(judge, source, sender);
-    if (!isOwner && sender.userId !== null && !source.policy.accounts.isKnown(sender.userId)) {
+    const { userId } = ruled(sender);
+    if (userId === null) throw misuse(`which user ${sender.text} is, is not known`);
+    const isOwner = runsBus(userId, source);
+    if (!isOwner && !source.policy.accounts.isKnown(userId)) {
       notes.push(
-        "this machine has no such user, and a bus lets nobody in whom the machine does not know",
+        "this machine has no such user, and a bus lets in nobody whom the machine does not know",
       );
     }
+    const judgement = onlyStep(policy.connect(userId, isOwner));
     return { about: "connect", sender, judgement, isOwner, notes };
   }
-  const asked = askedMessage(words);
+  const asked = askedMessage(words, checkedBusName(words.name ?? ""));
   const receiver = await receiverOf(words, asked, bus, notes);
-  const cases = judgedCases(asked, source.policy.rules, judge, sender, receiver);
-  // Peers that are there have connected.
-  const connecting =
-    sender.kind === "user" && sender.userId !== null ? mayConnect(judge, source, sender) : null;
-  const refusedToConnect = connecting?.judgement.isAllowed === false ? connecting.judgement : null;
+  const cases = judgedCases(
+    asked,
+    source.policy.rules,
+    policy,
+    sender.peer,
+    receiver.peer ?? { bus: true },
+  );
+  const refusedToConnect = connectionRefused(policy, source, sender);
   return { about: "message", sender, receiver, asked, cases, refusedToConnect, notes };
 }
 
@@ -123,7 +126,7 @@ async function senderOf({ sender: text, owns }: WhyWords, bus: AskedBus): Promis
   const names = owns.map(checkedBusName);
   switch (subject.kind) {
     case "bus":
-      return { kind: "bus", ...BUS_ITSELF, text, userId: null, groups: null };
+      return { kind: "bus", text, peer: null };
     case "user":
       return { kind: "user", ...ofUser(text, subject.userId, subject.groups, names) };
     case "peer": {
@@ -139,15 +142,16 @@ async function senderOf({ sender: text, owns }: WhyWords, bus: AskedBus): Promis
 
 async function receiverOf(
   words: WhyWords,
-  { isBroadcast }: AskedMessage,
+  { destination }: PolicyMessage,
   bus: AskedBus,
   notes: string[],
 ): Promise<KnownPeer> {
   const name = checkedBusName(words.name ?? "");
   const names = [name, ...words["destination-owns"].map(checkedBusName)];
   if (name === DRIVER_NAME) {
-    if (isBroadcast) throw misuse("the bus itself hears no broadcasts: NAME is a peer that does");
-    return { ...BUS_ITSELF, text: name, userId: null, groups: null };
+    if (destination === null)
+      throw misuse("the bus itself hears no broadcasts: NAME is a peer that does");
+    return { text: name, peer: null };
   }
   const user = words["receiver-user"];
   if (user !== undefined) {
@@ -162,11 +166,8 @@ async function receiverOf(
   notes.push(
     `who owns ${name} is not known${client === null ? "" : ": nobody does now"}; its rules for users and groups are not looked at (--receiver-user USER)`,
   );
-  return { text: name, userId: null, groups: null, names, identity: ANYBODY };
+  return { text: name, peer: { userId: null, groups: [], names } };
 }
-
-/** Whom only those rules are about that are for everybody. */
-const ANYBODY: Identity = { userId: null, groups: () => [] };
 
 function ofUser(
   text: string,
@@ -174,34 +175,45 @@ function ofUser(
   groups: readonly number[],
   names: readonly string[],
 ): KnownPeer {
-  return { text, userId, groups, names, identity: { userId, groups: () => groups } };
+  return { text, peer: { userId, groups, names } };
 }
 
 function ofPeer(text: string, peer: LivePeer, more: readonly string[]): KnownPeer {
   const { userId, groups } = peer;
-  const names = [...new Set([...peer.names, ...more])];
-  return { text, userId, groups, names, identity: { userId, groups: () => groups } };
+  return { text, peer: { userId, groups, names: [...new Set([...peer.names, ...more])] } };
 }
 
-function identityOf({ identity, text }: KnownPeer): Identity {
-  if (identity === null) throw misuse(`${text} is the bus itself: no rules hold for it`);
-  return identity;
+/** @throws CommandProblem if it is the bus itself */
+function ruled({ peer, text }: KnownPeer): PolicyPeer {
+  if (peer === null) throw misuse(`${text} is the bus itself: no rules hold for it`);
+  return peer;
 }
 
-function mayConnect(
-  judge: PolicyJudge,
-  { configuration }: PolicySource,
-  { userId, text }: KnownPeer,
-): { readonly isOwner: boolean; readonly judgement: Judgement<ConnectRule> } {
-  if (userId === null) throw misuse(`which user ${text} is, is not known`);
-  const { user } = configuration;
-  const ownerId = user === null ? process.geteuid?.() : findUser(user)?.userId;
-  const isOwner = userId === ownerId;
-  return { isOwner, judgement: judge.mayConnect(userId, isOwner) };
+/** The question was one only. */
+function onlyStep({ steps: [step] }: PolicyExplanation): Judgement<PolicyRule> {
+  if (step === undefined) throw new Error("nothing was asked");
+  return step;
+}
+
+/** Who refuses the sender, unless it is a peer, who has connected. */
+function connectionRefused(
+  policy: PolicyExplainer,
+  source: PolicySource,
+  { kind, peer }: Sender,
+): Judgement<PolicyRule> | null {
+  if (kind !== "user" || peer === null || peer.userId === null) return null;
+  const { userId } = peer;
+  const judgement = onlyStep(policy.connect(userId, runsBus(userId, source)));
+  return judgement.isAllowed ? null : judgement;
+}
+
+function runsBus(userId: number, { configuration: { user } }: PolicySource): boolean {
+  return userId === (user === null ? process.geteuid?.() : findUser(user)?.userId);
 }
 
 /** `alice (1000)`; the peer itself where no user is known. */
-export function describePeer({ text, userId }: KnownPeer): string {
+export function describePeer({ text, peer }: KnownPeer): string {
+  const userId = peer?.userId ?? null;
   if (userId === null) return text;
   const user = describeUser(userId);
   return text === String(userId) || user.startsWith(`${text} (`) ? user : `${text}, ${user}`;
@@ -210,5 +222,5 @@ export function describePeer({ text, userId }: KnownPeer): string {
 /** A question that leaves something open is answered with yes if nothing of it is denied. */
 export function isAllowed(answer: Answer): boolean {
   if (answer.about !== "message") return answer.judgement.isAllowed;
-  return answer.cases.every(({ judgement }) => judgement.isAllowed);
+  return answer.cases.every(({ explanation }) => explanation.isAllowed);
 }

@@ -1,11 +1,8 @@
 /** Who decides about a message, a name or a connection, for programs. */
 
-import {
-  ANYTHING_ELSE,
-  type AskedMessage,
-  type Judgement,
-  type PolicyRule,
-} from "../../bus/index.ts";
+import type { Judgement, PolicyMessage, PolicyRule } from "../../bus/index.ts";
+import { ANYTHING_ELSE } from "../policy/asked-message.ts";
+import type { JudgedCase } from "../policy/message-cases.ts";
 import { type Answer, isAllowed, type KnownPeer } from "../policy/why.ts";
 import { TYPE_NAMES } from "./judgement.ts";
 
@@ -28,17 +25,17 @@ export function answerJson(answer: Answer): object {
         ...common,
         receiver: peerJson(receiver),
         message: messageJson(asked),
-        cases: cases.map(({ message, judgement }) => ({
-          message: fieldsJson(message),
-          isAllowed: judgement.isAllowed,
-          send: judgement.sent && judgementJson(judgement.sent),
-          receive: judgement.received && judgementJson(judgement.received),
-        })),
+        cases: cases.map(caseJson),
         connect: refusedToConnect && judgementJson(refusedToConnect),
         notes,
       };
     }
   }
+}
+
+function caseJson({ message, explanation: { isAllowed, steps } }: JudgedCase): object {
+  const judgements = steps.map((step) => [step.asked, judgementJson(step)]);
+  return { message: fieldsJson(message), isAllowed, ...Object.fromEntries(judgements) };
 }
 
 function judgementJson({ isAllowed, decidedBy, fitting }: Judgement<PolicyRule>): object {
@@ -49,21 +46,17 @@ function ruleJson({ allows, context, origin }: PolicyRule): object {
   return { allows, context, ...origin };
 }
 
-function peerJson({ text, userId, groups, names }: KnownPeer): object {
-  return { text, userId, groups, names };
+function peerJson({ text, peer }: KnownPeer): object {
+  return { text, ...peer };
 }
 
-function messageJson(message: AskedMessage): object {
-  const { unixFds, isBroadcast, isReply, isRequested, isOverheard } = message;
+function messageJson(message: PolicyMessage): object {
+  const { destination, unixFds, isRequestedReply, isOverheard } = message;
   const type = TYPE_NAMES[message.type].replace(" ", "_");
-  return {
-    type,
-    ...fieldsJson(message),
-    ...{ unixFds, isBroadcast, isReply, isRequested, isOverheard },
-  };
+  return { type, destination, ...fieldsJson(message), unixFds, isRequestedReply, isOverheard };
 }
 
-function fieldsJson({ path, interface: interfaceName, member, errorName }: AskedMessage): object {
+function fieldsJson({ path, interface: interfaceName, member, errorName }: PolicyMessage): object {
   const fields = Object.entries({ path, interface: interfaceName, member, errorName });
   return Object.fromEntries(fields.filter(([, field]) => field !== ANYTHING_ELSE));
 }

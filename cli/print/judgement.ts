@@ -1,14 +1,14 @@
 /** Who decides about a message, a name or a connection, for people. */
 
-import {
-  ANYTHING_ELSE,
-  type AskedField,
-  type AskedMessage,
-  type Judgement,
-  type PolicyContext,
-  type PolicyRule,
+import type {
+  Judgement,
+  PolicyContext,
+  PolicyMessage,
+  PolicyRule,
+  PolicyStep,
 } from "../../bus/index.ts";
 import { MessageType } from "../../wire/protocol.ts";
+import { ANYTHING_ELSE } from "../policy/asked-message.ts";
 import type { JudgedCase } from "../policy/message-cases.ts";
 import { describeGroup, describeUser } from "../policy/subject.ts";
 import { suggestedPolicy } from "../policy/suggestion.ts";
@@ -51,19 +51,16 @@ function messageLines(answer: MessageAnswer, who: string, paint: Paint): string[
   const whom = oneLine(describePeer(receiver));
   const lines = [`${describeMessage(asked)} from ${who} to ${whom}: `];
   if (others.length > 0) {
-    const isSame = cases.every(
-      ({ judgement }) => judgement.isAllowed === first.judgement.isAllowed,
-    );
+    const { isAllowed } = first.explanation;
+    const isSame = cases.every(({ explanation }) => explanation.isAllowed === isAllowed);
     lines.push(
-      isSame ? verdict(first.judgement.isAllowed, paint) : paint("it depends", "yellow"),
+      isSame ? verdict(isAllowed, paint) : paint("it depends", "yellow"),
       "\n\n",
       formatCases(cases, paint),
     );
   } else {
-    lines.push(`${verdict(first.judgement.isAllowed, paint)}\n`);
-    const { sent, received } = first.judgement;
-    lines.push("\n", sideLines("sending", sent, paint));
-    if (receiver.identity !== null) lines.push("\n", sideLines("receiving", received, paint));
+    lines.push(`${verdict(first.explanation.isAllowed, paint)}\n`);
+    for (const step of first.explanation.steps) lines.push("\n", stepLines(step, paint));
   }
   if (refusedToConnect !== null) {
     lines.push(`\n${paint(`${who} may not even connect:`, "red")}\n`);
@@ -72,9 +69,9 @@ function messageLines(answer: MessageAnswer, who: string, paint: Paint): string[
   return lines;
 }
 
-function sideLines(side: string, judgement: Judgement<PolicyRule> | null, paint: Paint): string {
-  if (judgement === null) return `${side}: no rules hold for the bus itself\n`;
-  return `${side}: ${verdict(judgement.isAllowed, paint)}\n${formatRules(judgement, paint)}`;
+function stepLines(step: PolicyStep, paint: Paint): string {
+  const side = step.asked === "send" ? "sending" : "receiving";
+  return `${side}: ${verdict(step.isAllowed, paint)}\n${formatRules(step, paint)}`;
 }
 
 function verdict(isAllowed: boolean, paint: Paint): string {
@@ -101,12 +98,12 @@ function formatRules({ fitting }: Judgement<PolicyRule>, paint: Paint): string {
 function formatCases(cases: readonly JudgedCase[], paint: Paint): string {
   const [, ...others] = cases;
   const shown = [...others, cases[0] as JudgedCase]; // judgedCases has one at least
-  const rows = shown.map(({ message, judgement }) => {
-    const { sent, received } = judgement;
-    const refusing = [sent, received].find((side) => side?.isAllowed === false);
-    const deciding = (refusing ?? sent ?? received)?.decidedBy ?? null;
+  const rows = shown.map(({ message, explanation }) => {
+    const { isAllowed, steps } = explanation;
+    // Of several that allow it, the sender's rules are those that were written for it.
+    const deciding = (isAllowed ? steps[0] : steps.at(-1))?.decidedBy ?? null;
     return [
-      verdict(judgement.isAllowed, paint),
+      verdict(isAllowed, paint),
       shownField(message.path),
       shownField(message.interface),
       shownField(message.errorName ?? message.member),
@@ -117,8 +114,7 @@ function formatCases(cases: readonly JudgedCase[], paint: Paint): string {
 }
 
 /** A star stands for what no rule mentions. */
-function shownField(field: AskedField): string {
-  if (field === ANYTHING_ELSE) return "*";
+function shownField(field: string | null): string {
   return field === null ? "-" : oneLine(field);
 }
 
@@ -146,15 +142,15 @@ export const TYPE_NAMES: Readonly<Record<MessageType, string>> = {
   [MessageType.Signal]: "signal",
 };
 
-function describeMessage(message: AskedMessage): string {
+function describeMessage(message: PolicyMessage): string {
   const { type, path, interface: interfaceName, member, errorName, unixFds } = message;
   const named = [path, interfaceName, member, errorName].filter(
     (field) => field !== null && field !== ANYTHING_ELSE,
   );
   const kinds = [
-    message.isBroadcast ? "broadcast " : "",
+    message.destination === null ? "broadcast " : "",
     message.isOverheard ? "overheard " : "",
-    message.isReply && !message.isRequested && !message.isOverheard ? "unrequested " : "",
+    message.isRequestedReply === false ? "unrequested " : "",
   ];
   const descriptors = unixFds === 0 ? "" : ` with ${unixFds} descriptors`;
   return [`${kinds.join("")}${TYPE_NAMES[type]}`, ...named].join(" ") + descriptors;

@@ -21,6 +21,8 @@ export interface DaemonArguments {
   readonly usesPidFile: boolean;
   readonly log: LogTarget;
   readonly systemdActivation: boolean;
+  /** The policy is not enforced: what it would refuse is told in the log. Ours. */
+  readonly complains: boolean;
 }
 
 /** What the command line asks for. `refused`: print the text to stderr and exit with status 1. */
@@ -34,7 +36,7 @@ export const usage: string =
   "onehop-dbus-daemon [--version] [--session] [--system] [--config-file=FILE]" +
   " [--print-address[=DESCRIPTOR]] [--print-pid[=DESCRIPTOR]] [--introspect] [--address=ADDRESS]" +
   " [--nopidfile] [--nosyslog] [--syslog] [--syslog-only] [--nofork] [--fork]" +
-  " [--systemd-activation] [--ready-event-handle=VALUE]";
+  " [--systemd-activation] [--ready-event-handle=VALUE] [--complain]";
 
 // Options with a value, which may follow `=` or be the next argument, and how dbus-daemon calls the
 // value when it comes twice.
@@ -57,6 +59,7 @@ export function parseArguments(words: readonly string[]): ArgumentsResult {
   let usesPidFile = true;
   let log: LogTarget = null;
   let systemdActivation = false;
+  let complains = false;
 
   // dbus-daemon reads strictly from left to right: `--version` wins over whatever is wrong after it.
   for (let index = 0; index < words.length; index++) {
@@ -111,6 +114,9 @@ export function parseArguments(words: readonly string[]): ArgumentsResult {
       case "--systemd-activation":
         systemdActivation = true;
         break;
+      case "--complain":
+        complains = true;
+        break;
       default:
         return { kind: "refused", text: usage };
     }
@@ -136,6 +142,7 @@ export function parseArguments(words: readonly string[]): ArgumentsResult {
       usesPidFile,
       log,
       systemdActivation,
+      complains,
     },
   };
 }

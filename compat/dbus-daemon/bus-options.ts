@@ -5,13 +5,14 @@ import { KnownAccounts } from "./accounts.ts";
 import type { Configuration } from "./configuration.ts";
 
 /**
- * The options that follow from a configuration alone. `current` is asked again at every reload.
+ * The options that follow from a configuration alone. `current` is asked again at every
+ * reload, so that a reloaded configuration counts from then on.
  */
 export function busOptionsOf(
   configuration: Configuration,
   current: () => Configuration,
 ): Pick<StartOptions, "activation" | "limits" | "authentication" | "policy"> {
-  const { limits, authentication, type } = configuration;
+  const { authentication, type } = configuration;
   return {
     activation: {
       directories: () => current().serviceDirectories,
@@ -20,7 +21,7 @@ export function busOptionsOf(
       refusal: () =>
         current().serviceHelper === null ? null : "<servicehelper> is not supported yet",
     },
-    limits,
+    limits: () => current().limits,
     ...(authentication.length > 0 && { authentication }),
     policy: () => ({ rules: current().policyRules, accounts: new KnownAccounts() }),
   };

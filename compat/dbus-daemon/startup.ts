@@ -127,6 +127,7 @@ class Daemon {
       takeover: "always",
       log: this.#log.write,
       systemdActivation: this.#given.systemdActivation,
+      complain: this.#given.complains,
       reload: () => this.#reload(),
     });
   }
@@ -159,12 +160,8 @@ class Daemon {
       this.#log.error(`Unable to reload configuration: ${text}`);
       return text;
     }
-    const before = this.#configuration;
     this.#configuration = next;
     for (const warning of next.warnings) this.#log.warning(describeProblem(warning));
-    if (JSON.stringify(before.limits) !== JSON.stringify(next.limits)) {
-      this.#log.warning("changed limits count from the next start on");
-    }
     this.#log.info("Reloaded configuration");
     return null;
   }

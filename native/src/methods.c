@@ -61,6 +61,19 @@ static napi_value js_set_listening(napi_env env, napi_callback_info info) {
         return make_int32(env, listener ? watch_listener(poller, listener, index, is_listening) : -ENOENT);
 }
 
+static napi_value js_set_max_queued_descriptors(napi_env env, napi_callback_info info) {
+        napi_value value;
+        int32_t most;
+        struct poller *poller = begin(env, info, 1, &value, 1, &most);
+
+        if (!poller)
+                return NULL;
+        if (most < 0)
+                return make_int32(env, -EINVAL);
+        poller->max_queued_descriptors = (uint32_t)most;
+        return make_int32(env, 0);
+}
+
 static napi_value js_close_listener(napi_env env, napi_callback_info info) {
         napi_value value;
         int32_t number, index;
@@ -333,6 +346,8 @@ napi_status define_methods(napi_env env, napi_value object) {
         const napi_property_descriptor methods[] = {
                 { "addListener", NULL, js_add_listener, NULL, NULL, NULL, napi_enumerable, NULL },
                 { "setListening", NULL, js_set_listening, NULL, NULL, NULL, napi_enumerable, NULL },
+                { "setMaxQueuedDescriptors", NULL, js_set_max_queued_descriptors, NULL, NULL, NULL, napi_enumerable,
+                  NULL },
                 { "closeListener", NULL, js_close_listener, NULL, NULL, NULL, napi_enumerable, NULL },
                 { "addConnection", NULL, js_add_connection, NULL, NULL, NULL, napi_enumerable, NULL },
                 { "receiveInto", NULL, js_receive_into, NULL, NULL, NULL, napi_enumerable, NULL },

@@ -14,6 +14,7 @@ const plain: DaemonArguments = {
   usesPidFile: true,
   log: null,
   systemdActivation: false,
+  complains: false,
 };
 
 test.each<[string, Partial<DaemonArguments>]>([
@@ -38,6 +39,7 @@ test.each<[string, Partial<DaemonArguments>]>([
   ["--session --syslog-only --syslog", { log: "syslog" }],
   ["--session --syslog --nosyslog", { log: "stderr" }],
   ["--session --systemd-activation", { systemdActivation: true }],
+  ["--session --complain", { complains: true }],
   ["--session --ready-event-handle=12", {}],
   ["--session --ready-event-handle 12", {}],
 ])("%s is understood", (line, expected) => {

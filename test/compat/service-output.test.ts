@@ -32,7 +32,7 @@ function spawnDaemon(...lines: readonly string[]) {
   writeFileSync(
     configuration,
     `<busconfig><listen>unix:path=${folder}/bus</listen><servicedir>${folder}/services</servicedir>
-    <policy context="default"><allow send_destination="*" eavesdrop="true"/><allow own="*"/></policy></busconfig>`,
+    <policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>`,
   );
   const words = [`--config-file=${configuration}`, "--nofork", "--print-address"];
   const program = builtProgram("onehop-dbus-daemon.cjs");

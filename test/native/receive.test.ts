@@ -299,6 +299,20 @@ test("too many waiting descriptors end the input and are closed", async () => {
   expect(rig.descriptorCounts[slot]).toBe(0);
 });
 
+test("how many descriptors may wait can be changed", async () => {
+  const { slot, peer } = connect();
+  const file = opened(addon.memoryDescriptor(new Uint8Array(1)));
+  closeLater.push(file);
+  send(peer, "ok", [file, file]);
+  await rig.until(() => rig.seen.length === 1);
+  expect(rig.poller.setMaxQueuedDescriptors(-1)).toBe(-constants.errno.EINVAL);
+  expect(rig.poller.setMaxQueuedDescriptors(1)).toBe(0);
+  expect(rig.descriptorCounts[slot]).toBe(2);
+  send(peer, "no", [file]);
+  await rig.until(() => rig.seen.length === 2);
+  expect(rig.seen[1]?.words[6]).toBe(CloseReason.TooManyDescriptors);
+});
+
 test("a closed connection is silent, even about what has already arrived", async () => {
   const one = connect();
   const other = connect();

@@ -1,6 +1,7 @@
 /** A peer of an in-process bus whose verbs read as sentences. */
 
 import type { Bus } from "../../bus/bus.ts";
+import type { Credentials } from "../../transport/credentials.ts";
 import type { MemoryEnd } from "../../transport/memory-transport.ts";
 import { MessageFramer } from "../../wire/framing.ts";
 import { type Message, type MethodCallOptions, methodCall } from "../../wire/message.ts";
@@ -31,18 +32,18 @@ export class MemoryPeer {
     };
   }
 
-  /** A peer that has said Hello. */
-  static async join(bus: Bus): Promise<MemoryPeer> {
-    const peer = new MemoryPeer(bus.connect());
-    peer.authenticate();
+  /** A peer that has said Hello; `credentials`: who it is said to be, by default this process. */
+  static async join(bus: Bus, credentials: Partial<Credentials> = {}): Promise<MemoryPeer> {
+    const peer = new MemoryPeer(bus.connect(credentials));
+    peer.authenticate(credentials.userId ?? undefined);
     const reply = await peer.driver("Hello");
     peer.uniqueName = String(reply.body[0]);
     peer.received.length = 0;
     return peer;
   }
 
-  authenticate(): void {
-    const identity = Buffer.from(String(process.geteuid?.())).toString("hex");
+  authenticate(userId: number | undefined = process.geteuid?.()): void {
+    const identity = Buffer.from(String(userId)).toString("hex");
     this.end.write(Buffer.from(`\0AUTH EXTERNAL ${identity}\r\nBEGIN\r\n`));
   }
 

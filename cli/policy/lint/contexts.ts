@@ -74,7 +74,7 @@ function mandatoryAllow({ isSessionBus }: LintedPolicy, rule: PolicyRule): Findi
       rule,
       "warning",
       "mandatory-allow",
-      "nothing can be denied any more that it allows: mandatory rules count more than those for users and groups",
+      "no policy for a user or a group can take back what it allows: mandatory ones count more",
       `<policy context="default">: mandatory policies are there to deny`,
     ),
   ];

@@ -27,17 +27,18 @@ export function findingOf(
   return { level, code, origin: rule.origin, text, advice };
 }
 
-/** `<deny own="x">` with other attributes in front, closed: as one would write it instead. */
+/** `<deny own="x">` with other attributes in front, as one would write it instead; nothing if none are left. */
 export function rewritten(
   { origin: { element }, allows }: PolicyRule,
   added: Readonly<Record<string, string>>,
   removed: readonly string[] = [],
-): string {
+): string | null {
   const verb = allows ? "allow" : "deny";
   const kept = removed.reduce(
     (text, name) => text.replace(new RegExp(` ${name}="[^"]*"`), ""),
     element.replace(/^<\w+/, "").replace(/\s*\/?>$/, ""),
   );
   const written = Object.entries(added).map(([name, value]) => ` ${name}="${value}"`);
-  return `<${verb}${written.join("")}${kept}/>`;
+  const attributes = `${written.join("")}${kept}`;
+  return attributes === "" ? null : `<${verb}${attributes}/>`;
 }

@@ -1,22 +1,21 @@
 /** A configuration as lints look at it: its rules, and a judge who knows what they come to. */
 
 import {
-  ANYTHING_ELSE,
-  type AskedMessage,
-  type AskedPeer,
-  type Identity,
-  type Judgement,
   noAccounts,
   type OwnRule,
   type PolicyContext,
-  PolicyJudge,
+  PolicyExplainer,
+  type PolicyMessage,
+  type PolicyPeer,
   type PolicyRule,
+  type PolicyStep,
   type ProvidedService,
   type ReceiveRule,
   type SendRule,
 } from "../../../bus/index.ts";
 import type { Configuration } from "../../../compat/dbus-daemon/configuration.ts";
 import { MessageType } from "../../../wire/protocol.ts";
+import { ANYTHING_ELSE } from "../asked-message.ts";
 import { describeGroup, describeUser } from "../subject.ts";
 
 /** What is linted. */
@@ -28,9 +27,9 @@ export interface LintSubject {
 }
 
 /** Whom only those rules are about that are for everybody. */
-const EVERYBODY: Identity = { userId: null, groups: () => [] };
+const EVERYBODY: PolicyPeer = { userId: null, groups: [], names: [] };
 /** Of nobody: who is at the console has a number that no policy is for. */
-const AT_CONSOLE: Identity = { userId: 0xffff_fffe, groups: () => [] };
+const AT_CONSOLE: PolicyPeer = { ...EVERYBODY, userId: 0xffff_fffe };
 /** A well-known name that no rule mentions. */
 const OTHER_NAME = "unmentioned.name.of.nobody";
 
@@ -41,7 +40,7 @@ export class LintedPolicy {
   readonly isSessionBus: boolean;
   /** May everybody call everything? Then single holes are none. */
   readonly isOpen: boolean;
-  readonly #judge: PolicyJudge;
+  readonly #policy: PolicyExplainer;
 
   constructor(subject: LintSubject) {
     this.subject = subject;
@@ -51,7 +50,7 @@ export class LintedPolicy {
       ...noAccounts,
       isAtConsole: (userId: number) => userId === AT_CONSOLE.userId,
     };
-    this.#judge = new PolicyJudge({ rules: this.rules, accounts });
+    this.#policy = new PolicyExplainer({ rules: this.rules, accounts });
     this.isOpen = this.sent(callOf({})).isAllowed;
   }
 
@@ -69,29 +68,29 @@ export class LintedPolicy {
 
   /** May a message be sent to a peer with this name, or with no name that is mentioned? */
   sent(
-    message: AskedMessage,
+    message: PolicyMessage,
     context: PolicyContext | null = null,
     receiverName: string | null = null,
-  ): Judgement<PolicyRule> {
-    const sender = { identity: identityOf(context), names: [] };
-    const { sent } = this.#judge.mayPass(message, sender, peerCalled(receiverName));
-    return sent ?? NOTHING_FITS;
+  ): PolicyStep {
+    const [step] = this.#policy.message(peerOf(context), peerCalled(receiverName), message).steps;
+    if (step === undefined) throw new Error("the rules of a peer are always asked");
+    return step;
   }
 
   /** May a message be received from a peer with this name, or with no name that is mentioned? */
   received(
-    message: AskedMessage,
+    message: PolicyMessage,
     context: PolicyContext | null = null,
     senderName: string | null = null,
-  ): Judgement<PolicyRule> {
-    const receiver = { identity: identityOf(context), names: [] };
-    const { received } = this.#judge.mayPass(message, peerCalled(senderName), receiver);
-    return received ?? NOTHING_FITS;
+  ): PolicyStep {
+    return this.#policy.receive(peerOf(context), peerCalled(senderName).names, message);
   }
 
   /** May who is in `context`, or everybody, own `name`, or one that no rule mentions? */
-  owns(name: string | null, context: PolicyContext | null = null): Judgement<OwnRule> {
-    return this.#judge.mayOwn(identityOf(context), name ?? OTHER_NAME);
+  owns(name: string | null, context: PolicyContext | null = null): PolicyStep {
+    const [step] = this.#policy.own(peerOf(context), name ?? OTHER_NAME).steps;
+    if (step === undefined) throw new Error("the rules of a peer are always asked");
+    return step;
   }
 
   /** Is there anybody who may own `name`? */
@@ -122,14 +121,13 @@ export class LintedPolicy {
   }
 }
 
-const NOTHING_FITS: Judgement<never> = { isAllowed: false, decidedBy: null, fitting: [] };
-
-function identityOf(context: PolicyContext | null): Identity {
+/** Somebody whom no rules hold for but those for everybody, and those of `context`. */
+function peerOf(context: PolicyContext | null): PolicyPeer {
   switch (context?.kind) {
     case "user":
-      return { userId: context.userId, groups: () => [] };
+      return { ...EVERYBODY, userId: context.userId };
     case "group":
-      return { userId: null, groups: () => [context.groupId] };
+      return { ...EVERYBODY, groups: [context.groupId] };
     case "console":
       return context.isAtConsole ? AT_CONSOLE : EVERYBODY;
     default:
@@ -137,31 +135,30 @@ function identityOf(context: PolicyContext | null): Identity {
   }
 }
 
-function peerCalled(name: string | null): AskedPeer {
-  return { identity: EVERYBODY, names: name === null ? [] : [name] };
+function peerCalled(name: string | null): PolicyPeer {
+  return { ...EVERYBODY, names: name === null ? [] : [name] };
 }
 
 /** A method call; what is not given is what no rule mentions. */
-export function callOf(given: Partial<AskedMessage>): AskedMessage {
+export function callOf(given: Partial<PolicyMessage>): PolicyMessage {
   const isReply = given.type === MessageType.MethodReturn || given.type === MessageType.Error;
   const open = isReply ? null : ANYTHING_ELSE;
   return {
     type: MessageType.MethodCall,
+    destination: ":1.0",
     path: open,
     interface: open,
     member: open,
     errorName: given.type === MessageType.Error ? ANYTHING_ELSE : null,
     unixFds: 0,
-    isBroadcast: false,
-    isReply,
-    isRequested: false,
+    isRequestedReply: isReply ? false : null,
     isOverheard: false,
     ...given,
   };
 }
 
 /** The call, or other message, that a rule speaks of, as generally as it does. */
-export function exampleOf(rule: SendRule | ReceiveRule): AskedMessage {
+export function exampleOf(rule: SendRule | ReceiveRule): PolicyMessage {
   const fields = [
     ["path", rule.path],
     ["interface", rule.interface],

@@ -65,7 +65,7 @@ function uniqueName(rule: PolicyRule, name: string): Finding {
     rule,
     "warning",
     "unique-name",
-    `${name} is whoever connects at that moment: nobody knows before who that is`,
+    `${name} is a unique name: nobody knows who has it before somebody has connected`,
     "a well-known name",
   );
 }
@@ -104,16 +104,23 @@ function never(rule: PolicyRule, text: string, what: string, advice: string | nu
 
 function contradictions(rule: SendRule | ReceiveRule): Finding[] {
   const { type, errorName, minUnixFds, maxUnixFds } = rule;
-  const found: string[] = [];
-  if (minUnixFds > maxUnixFds)
-    found.push(`no message has ${minUnixFds} descriptors and not ${maxUnixFds}`);
+  const found: Finding[] = [];
+  const contradicts = (text: string): void => {
+    found.push(findingOf(rule, "error", "contradicts-itself", text));
+  };
+  if (minUnixFds > maxUnixFds) {
+    contradicts(
+      `it fits nothing: no message has ${minUnixFds} descriptors and at most ${maxUnixFds}`,
+    );
+  }
   if (errorName !== null && type !== null && type !== MessageType.Error) {
-    found.push("only errors have the name of an error");
+    contradicts(
+      "it does not look at the error name: only errors have one, and it is about another type",
+    );
   }
-  if (rule.subject === "send" && rule.broadcast === true) {
-    if (type !== null && type !== MessageType.Signal) found.push("only signals are broadcast");
+  const isForBroadcasts = rule.subject === "send" && rule.broadcast === true;
+  if (isForBroadcasts && type !== null && type !== MessageType.Signal) {
+    contradicts("it fits nothing: only signals are broadcast");
   }
-  return found.map((text) =>
-    findingOf(rule, "error", "never-fits", `it fits nothing that it seems to be about: ${text}`),
-  );
+  return found;
 }

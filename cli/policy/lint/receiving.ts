@@ -24,7 +24,7 @@ function eavesdropping(policy: LintedPolicy, rule: ReceiveRule): Finding[] {
       "warning",
       "eavesdropping",
       `${subjectOf(context)} may read messages that are for others, as far as they may be sent to it`,
-      `${rewritten(rule, {}, ["eavesdrop"])}: programs that debug become monitors, which root may`,
+      `${rewritten(rule, {}, ["eavesdrop"]) ?? "no such rule"}: to debug there are monitors, which root may become`,
     ),
   ];
 }
