@@ -1,32 +1,19 @@
 /** `onehop policy`: what a configuration allows, and what is wrong with it. */
 
 import type { Argv } from "yargs";
-import { type LoadedCommand, lazyCommand } from "../lazy-command.ts";
+import type { LoadedCommand } from "../lazy-command.ts";
+import { policyCommands } from "../policy-commands.ts";
 
 export const policyCommand: LoadedCommand<object> = {
-  builder: addQuestions,
-  // One of the questions has been asked instead.
+  builder: addCommands,
+  // yargs runs one of them, or asks for one.
   handler: async () => {},
 };
 
-function addQuestions(yargs: Argv): Argv<object> {
-  const questions = [
-    lazyCommand(
-      "why <sender> [name] [path] [interface] [member]",
-      "Say who decides whether a message may be sent and received",
-      async () => (await import("./policy-why.ts")).policyWhyCommand,
-    ),
-    lazyCommand(
-      "lint",
-      "Say what a configuration does not protect, and what cannot work",
-      async () => {
-        const { policyLintCommand } = await import("./policy-lint.ts");
-        return policyLintCommand;
-      },
-    ),
-  ];
+function addCommands(yargs: Argv): Argv<object> {
+  const names = policyCommands.map(({ name }) => name);
   return yargs
-    .usage("onehop policy why|lint …\n\nAsk about the policy of a bus")
-    .command(questions.map(({ module }) => module))
-    .demandCommand(1, "Name a question: why or lint.");
+    .usage(`onehop policy ${names.join("|")} …\n\nAsk about the policy of a bus`)
+    .command(policyCommands.map(({ module }) => module))
+    .demandCommand(1, `Name a command of policy: ${names.join(" or ")}.`);
 }
