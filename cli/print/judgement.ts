@@ -7,19 +7,19 @@ import type {
   PolicyRule,
   PolicyStep,
 } from "../../bus/index.ts";
-import { MessageType } from "../../wire/protocol.ts";
+import { DRIVER_NAME, MessageType } from "../../wire/protocol.ts";
 import { ANYTHING_ELSE } from "../policy/asked-message.ts";
 import type { JudgedCase } from "../policy/message-cases.ts";
 import { describeGroup, describeUser } from "../policy/subject.ts";
 import { suggestedPolicy } from "../policy/suggestion.ts";
-import { type Answer, describePeer } from "../policy/why.ts";
+import { type Answer, describePeer, type KnownPeer } from "../policy/why.ts";
 import type { Paint } from "./colour.ts";
 import { formatTable, oneLine } from "./table.ts";
 
 type MessageAnswer = Extract<Answer, { about: "message" }>;
 
 export function formatAnswer(answer: Answer, paint: Paint): string {
-  const notes = answer.notes.map((note) => paint(`note: ${oneLine(note)}\n`, "yellow"));
+  const notes = answer.notes.map((note) => `\n${paint("note:", "yellow")} ${oneLine(note)}\n`);
   return [...linesOf(answer, paint), ...notes, ...suggestionLines(answer, paint)].join("");
 }
 
@@ -46,20 +46,28 @@ function linesOf(answer: Answer, paint: Paint): string[] {
 }
 
 function messageLines(answer: MessageAnswer, who: string, paint: Paint): string[] {
-  const { asked, receiver, cases, refusedToConnect } = answer;
+  const { asked, sender, receiver, cases, refusedToConnect } = answer;
   const [first, ...others] = cases;
-  const whom = oneLine(describePeer(receiver));
-  const lines = [`${describeMessage(asked)} from ${who} to ${whom}: `];
+  const lines = [
+    `${describeMessage(asked)} from ${oneLine(sender.text)} to ${oneLine(receiver.text)}: `,
+  ];
+  const peers = formatPeers(
+    [
+      ["sender", sender],
+      ["receiver", receiver],
+    ],
+    paint,
+  );
   if (others.length > 0) {
     const { isAllowed } = first.explanation;
     const isSame = cases.every(({ explanation }) => explanation.isAllowed === isAllowed);
     lines.push(
       isSame ? verdict(isAllowed, paint) : paint("it depends", "yellow"),
-      "\n\n",
+      `\n\n${peers}\n`,
       formatCases(cases, paint),
     );
   } else {
-    lines.push(`${verdict(first.explanation.isAllowed, paint)}\n`);
+    lines.push(`${verdict(first.explanation.isAllowed, paint)}\n\n${peers}`);
     for (const step of first.explanation.steps) lines.push("\n", stepLines(step, paint));
   }
   if (refusedToConnect !== null) {
@@ -67,6 +75,24 @@ function messageLines(answer: MessageAnswer, who: string, paint: Paint): string[
     lines.push(formatRules(refusedToConnect, paint));
   }
   return lines;
+}
+
+/** All that rules may ask about them. */
+function formatPeers(
+  peers: readonly (readonly [part: string, known: KnownPeer])[],
+  paint: Paint,
+): string {
+  const rows = peers.map(([part, { peer }]) => {
+    if (peer === null) return [part, "the bus itself", "-", DRIVER_NAME];
+    const { userId, groups, names } = peer;
+    return [
+      part,
+      userId === null ? "anybody" : describeUser(userId),
+      groups === null ? "-" : groups.map(describeGroup).join(", ") || "-",
+      names.join(", ") || "-",
+    ];
+  });
+  return formatTable(["", "USER", "GROUPS", "NAMES"], rows, paint);
 }
 
 function stepLines(step: PolicyStep, paint: Paint): string {
