@@ -195,13 +195,14 @@ function onlyStep({ steps: [step] }: PolicyExplanation): Judgement<PolicyRule> {
   return step;
 }
 
-/** Who refuses the sender, unless it is a peer, who has connected. */
+/** Who refuses the sender, unless it is a peer, who has connected. Everybody has a session bus of his own. */
 function connectionRefused(
   policy: PolicyExplainer,
   source: PolicySource,
   { kind, peer }: Sender,
 ): Judgement<PolicyRule> | null {
   if (kind !== "user" || peer === null || peer.userId === null) return null;
+  if (source.configuration.type === "session") return null;
   const { userId } = peer;
   const judgement = onlyStep(policy.connect(userId, runsBus(userId, source)));
   return judgement.isAllowed ? null : judgement;

@@ -1,19 +1,22 @@
 /** What `onehop policy lint` finds, and what it does not. */
 
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { PolicyExplainer, type PolicyRule, providedServices } from "../../bus/index.ts";
 import { covers } from "../../cli/policy/lint/covers.ts";
-import type { Finding } from "../../cli/policy/lint/finding.ts";
+import { FINDING_CODES, type Finding } from "../../cli/policy/lint/finding.ts";
 import { lintPolicy } from "../../cli/policy/lint/lint.ts";
 import { builtInConfiguration } from "../../compat/dbus-daemon/standard-configurations.ts";
 import { MessageType } from "../../wire/protocol.ts";
 import { message, peer, policyRules } from "../bus/policy/arbitrary-policies.ts";
 import { testWithProgram } from "../compat/programs.ts";
 import { sourceOf } from "./policy-questions.ts";
+
+/** The codes that the tests have met. */
+const met = new Set<string>();
 
 let folder = "";
 beforeAll(() => {
@@ -41,7 +44,9 @@ function written(name: string, text: string): string {
 function lintFile(path: string): readonly Finding[] {
   const { configuration } = sourceOf(path);
   const services = providedServices(configuration.serviceDirectories, () => {});
-  return lintPolicy({ path, configuration, services });
+  const findings = lintPolicy({ path, configuration, services });
+  for (const { code } of findings) met.add(code);
+  return findings;
 }
 
 /** Each as `level code`, in the order in which they are told. */
@@ -288,6 +293,13 @@ for (const file of STANDARD_FILES) {
     expect(existsSync(file)).toBe(true);
   });
 }
+
+test("every code has been found in these tests, and is told in the documentation", () => {
+  const page = readFileSync(join(import.meta.dirname, "../../docs/policy.md"), "utf8");
+  const documented = [...page.matchAll(/^\| `([a-z-]+)` +\|/gm)].map(([, code]) => code);
+  expect(documented.sort()).toEqual([...FINDING_CODES].sort());
+  expect([...met].sort()).toEqual([...FINDING_CODES].sort());
+});
 
 /** Rules, and what of them to leave out so that others may become wider. */
 const pairs = fc.tuple(

@@ -5,10 +5,41 @@ import type { PolicyRule, RuleOrigin } from "../../../bus/index.ts";
 /** `error`: it cannot work, or everybody may do everything; `warning`: it protects less, or more, than it seems to. */
 export type Level = "error" | "warning" | "note";
 
+/** What can be wrong; docs/policy.md says what each of them is about. */
+export const FINDING_CODES = [
+  "everything-allowed",
+  "everything-owned",
+  "forgets-others",
+  "never-fits",
+  "contradicts-itself",
+  "service-without-owner",
+  "file-left-out",
+  "send-without-destination",
+  "deny-without-destination",
+  "deny-without-sender",
+  "deny-requested-replies",
+  "unrequested-replies",
+  "eavesdropping",
+  "sender-may-be-anybody",
+  "owned-by-everybody",
+  "own-too-wide",
+  "owned-twice",
+  "never-decides",
+  "mandatory-allow",
+  "unique-name",
+  "at-console",
+  "anonymous-peers",
+  "unknown-account",
+  "name-without-owner",
+  "owner-without-caller",
+  "log-without-effect",
+] as const;
+
+export type FindingCode = (typeof FINDING_CODES)[number];
+
 export interface Finding {
   readonly level: Level;
-  /** For people who want to look it up: docs/policy.md has them all. */
-  readonly code: string;
+  readonly code: FindingCode;
   readonly origin: RuleOrigin;
   /** What follows from it. */
   readonly text: string;
@@ -20,7 +51,7 @@ export interface Finding {
 export function findingOf(
   rule: PolicyRule,
   level: Level,
-  code: string,
+  code: FindingCode,
   text: string,
   advice: string | null = null,
 ): Finding {
