@@ -167,6 +167,11 @@ export class Bus {
     this.#policing.use(policy);
   }
 
+  /** How many different sets of rules hold for the peers; 0 if nothing is asked about messages. */
+  get policySnapshotCount(): number {
+    return this.#policing.snapshotCount;
+  }
+
   /** Counters since the bus began. */
   get counters(): Readonly<RoutingCounters> {
     return this.router.counters;

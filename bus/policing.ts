@@ -27,6 +27,11 @@ export class Policing {
     return this.#enforcement?.objection ?? "";
   }
 
+  /** How many different sets of rules hold for peers, as far as anybody has asked. */
+  get snapshotCount(): number {
+    return this.#enforcement?.snapshotCount ?? 0;
+  }
+
   /** Asks the options again. */
   reload(): void {
     const { policy } = this.#options;

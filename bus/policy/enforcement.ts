@@ -66,7 +66,7 @@ export class Enforcement implements Gatekeeper {
     return this.#policy.allowsAllMessages ? null : this;
   }
 
-  /** How many snapshots and standings are in use, for statistics. */
+  /** How many snapshots are in use. */
   get snapshotCount(): number {
     return this.#policy.snapshotCount;
   }
@@ -93,9 +93,10 @@ export class Enforcement implements Gatekeeper {
     const to = this.#standingOf(receiver);
     const verdict = this.#verdict(from, to);
     if (verdict === Verdict.Allowed) return true;
-    const refused = { sender, receiver, header, isRequested };
-    if (verdict === Verdict.Told || this.#host.isComplaining) return this.#tell(from, to, refused);
-    return false;
+    const isComplaining = this.#host.isComplaining;
+    if (verdict === Verdict.Denied && !isComplaining) return false;
+    // As with dbus-daemon, the log is not told who is kept from a copy.
+    return this.#tell(from, to, { sender, receiver, header, isRequested }, isComplaining);
   }
 
   mayBeTold(receiver: Endpoint, header: Header): boolean {
@@ -189,7 +190,7 @@ export class Enforcement implements Gatekeeper {
   }
 
   /** The same again, in words: for what is refused or to be told. Returns whether it may pass. */
-  #tell(from: Standing, to: Standing, refused: Refused): boolean {
+  #tell(from: Standing, to: Standing, refused: Refused, isRefusalLogged = true): boolean {
     const payer = refused.sender ?? refused.receiver;
     const sent = from.snapshot?.maySend(this.#question, to.names) ?? null;
     if (sent?.isAllowed && sent.decidedBy?.subject === "send" && sent.decidedBy.logs) {
@@ -198,7 +199,7 @@ export class Enforcement implements Gatekeeper {
     const { text, judgement } = this.#refusal(from, to, refused);
     if (judgement === null) return true;
     this.objection = text;
-    this.#warn(payer, judgement, () => text);
+    if (isRefusalLogged) this.#warn(payer, judgement, () => text);
     return this.#host.isComplaining;
   }
 
@@ -236,17 +237,16 @@ export class Enforcement implements Gatekeeper {
 }
 
 function judge(from: Standing, to: Standing, question: Question): Verdict {
-  let verdict: Verdict = Verdict.Allowed;
   if (from.snapshot !== null) {
     const rule = from.snapshot.sendRule(question, to.names);
     if (rule === null || !rule.allows) return Verdict.Denied;
-    if (rule.source.subject === "send" && rule.source.logs) verdict = Verdict.Told;
+    if (rule.source.subject === "send" && rule.source.logs) return Verdict.Told;
   }
   if (to.snapshot !== null) {
     const rule = to.snapshot.receiveRule(question, from.names);
     if (rule === null || !rule.allows) return Verdict.Denied;
   }
-  return verdict;
+  return Verdict.Allowed;
 }
 
 function reasonOf({ decidedBy }: Judgement<PolicyRule>): string {

@@ -27,20 +27,24 @@ export class LimitedLog {
     this.#now = now;
   }
 
-  /** Tells a line about a user, or counts it: the next line that is told says how many were not. */
+  /** Tells a line about a user, or says that there are too many and counts them: the next line that is told says how many. */
   warn(userId: number | null, text: () => string): void {
     const allowance = this.#allowanceOf(userId ?? -1);
+    const user = `user ${userId ?? "unknown"}`;
     if (allowance.lines < 1) {
-      allowance.untold++;
+      if (allowance.untold++ === 0) this.#tell(`too many refusals of ${user}: not all are logged`);
       return;
     }
     allowance.lines--;
     if (allowance.untold > 0) {
-      const more = `${allowance.untold} more refusals of user ${userId ?? "unknown"} were not logged`;
+      this.#tell(`${allowance.untold} more refusals of ${user} were not logged`);
       allowance.untold = 0;
-      this.#log({ level: "warning", text: more, fields: {} });
     }
-    this.#log({ level: "warning", text: text(), fields: {} });
+    this.#tell(text());
+  }
+
+  #tell(text: string): void {
+    this.#log({ level: "warning", text, fields: {} });
   }
 
   #allowanceOf(userId: number): Allowance {

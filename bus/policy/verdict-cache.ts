@@ -3,7 +3,7 @@
 import type { Question } from "./question.ts";
 
 export const Verdict = { Unknown: 0, Allowed: 1, Told: 2, Denied: 3 } as const;
-/** `Told`: allowed, and the log is told. */
+/** `Told`: allowed to be sent, which the log is told; whether it may be received, has to be looked at again. */
 export type Verdict = (typeof Verdict)[keyof typeof Verdict];
 
 const ENTRIES = 4096;

@@ -17,10 +17,19 @@ export function findUser(text: string): Account | null {
   return number === null ? null : { userId: number, groupId: number };
 }
 
-/** A group's number by name or by number; `null` if there is no such group. */
-export function findGroup(text: string): number | null {
+/**
+ * The number of a user that the user database knows, by name or by number, or `null`. As in dbus-daemon, policies
+ * are about no others.
+ */
+export function findKnownUser(text: string): number | null {
+  const fields = findEntry("passwd", text, 2);
+  return fields === null ? null : Number(fields[2]);
+}
+
+/** The same for a group. */
+export function findKnownGroup(text: string): number | null {
   const fields = findEntry("group", text, 2);
-  return fields === null ? parseId(text) : Number(fields[2]);
+  return fields === null ? null : Number(fields[2]);
 }
 
 function parseId(text: string): number | null {
@@ -57,8 +66,14 @@ const MOST_USERS = 1024;
  * keep the bus busy with looking it up.
  */
 export class KnownAccounts implements Accounts {
+  readonly #runtimeFolder: string;
   readonly #areKnown: Map<number, boolean> = new Map();
   readonly #groups: Map<number, readonly number[]> = new Map();
+
+  /** `runtimeFolder`: where systemd-logind tells who is logged in. */
+  constructor(runtimeFolder = "/run/systemd") {
+    this.#runtimeFolder = runtimeFolder;
+  }
 
   isKnown(userId: number): boolean {
     return remembered(this.#areKnown, userId, () => passwdEntry(userId) !== null);
@@ -70,9 +85,9 @@ export class KnownAccounts implements Accounts {
 
   /** As sd_uid_get_seats(3) has it; without systemd-logind nobody is at a console. */
   isAtConsole(userId: number): boolean {
-    if (!existsSync("/run/systemd/seats/")) return false;
+    if (!existsSync(`${this.#runtimeFolder}/seats/`)) return false;
     try {
-      const text = readFileSync(`/run/systemd/users/${userId}`, "utf8");
+      const text = readFileSync(`${this.#runtimeFolder}/users/${userId}`, "utf8");
       return (/^ONLINE_SEATS=(.*)$/m.exec(text)?.[1] ?? "").trim() !== "";
     } catch {
       // There is no such file for who is not logged in.

@@ -10,7 +10,7 @@ import {
   type SendRule,
 } from "../../bus/index.ts";
 import type { XmlElement } from "../../xml/parse.ts";
-import { findGroup, findUser } from "./accounts.ts";
+import { findKnownGroup, findKnownUser } from "./accounts.ts";
 import { problemAt } from "./element-shape.ts";
 
 export type PolicyResult =
@@ -78,12 +78,12 @@ function readContext(policy: XmlElement): Context | PolicyProblem {
       if (value === "default" || value === "mandatory") return { context: { kind: value } };
       return refuse('the context must be "default" or "mandatory"');
     case "user": {
-      const account = findUser(value);
-      if (account === null) return { context: null, unknown: "there is no such user" };
-      return { context: { kind: "user", userId: account.userId } };
+      const userId = findKnownUser(value);
+      if (userId === null) return { context: null, unknown: "there is no such user" };
+      return { context: { kind: "user", userId } };
     }
     case "group": {
-      const groupId = findGroup(value);
+      const groupId = findKnownGroup(value);
       if (groupId === null) return { context: null, unknown: "there is no such group" };
       return { context: { kind: "group", groupId } };
     }
@@ -173,7 +173,7 @@ function makeRule(element: XmlElement, context: PolicyContext, file: string): Po
     const value = attributes.get(who);
     if (value === undefined) continue;
     if (value === "*") return { ...common, subject: "connect", who, id: null };
-    const id = who === "user" ? (findUser(value)?.userId ?? null) : findGroup(value);
+    const id = who === "user" ? findKnownUser(value) : findKnownGroup(value);
     if (id === null) return `there is no ${who} called "${value}"`;
     return { ...common, subject: "connect", who, id };
   }

@@ -4,29 +4,9 @@ import type { Arrival, Client } from "../conformance/support/client.ts";
 import { type Draft, Type } from "../conformance/support/wire.ts";
 import type { Random } from "../fuzz/random.ts";
 import type { Peers, User } from "./peers.ts";
-import { DRIVER, ERRORS, INTERFACES, MEMBERS, NAMES, OWN_NAMES, PATHS } from "./policy-rules.ts";
+import { DRIVER, NAMES, type World } from "./policy-world.ts";
 
-/** Who takes part, in the order of their unique names; the index of a peer is its number in cases. */
-export const CAST: readonly (User & {
-  readonly names: readonly string[];
-  readonly negotiateFds: boolean;
-  readonly rule: string;
-})[] = [
-  { uid: 0, gid: 0, groups: [], names: [NAMES.first], negotiateFds: true, rule: "type='signal'" },
-  {
-    uid: 1,
-    gid: 1,
-    groups: [],
-    names: [NAMES.second, NAMES.first],
-    negotiateFds: true,
-    rule: "type='signal'",
-  },
-  { uid: 6, gid: 12, groups: [4], names: [NAMES.below], negotiateFds: true, rule: "type='signal'" },
-  { uid: 5, gid: 60, groups: [7, 4], names: [], negotiateFds: false, rule: "type='signal'" },
-  { uid: 0, gid: 0, groups: [4, 12], names: [], negotiateFds: true, rule: "eavesdrop='true'" },
-];
-
-/** One message; `requests`: the peer that has called the sender before, which this answers. */
+/** One message; `requester`: the peer that has called the sender before, which this answers. */
 export interface MessageCase {
   readonly sender: number;
   readonly draft: Draft;
@@ -44,43 +24,44 @@ export interface Cases {
   readonly owns: readonly OwnCase[];
 }
 
-export function randomCases(random: Random, messageCount: number): Cases {
-  const messages = Array.from({ length: messageCount }, () => randomMessage(random));
-  const owns = CAST.flatMap((_, sender) => OWN_NAMES.map((name) => ({ sender, name })));
+export function randomCases(random: Random, world: World, messageCount: number): Cases {
+  const messages = Array.from({ length: messageCount }, () => randomMessage(random, world));
+  const owns = world.cast.flatMap((_, sender) => world.ownNames.map((name) => ({ sender, name })));
   return { messages, owns };
 }
 
-function randomMessage(random: Random): MessageCase {
-  const sender = random.below(CAST.length);
+function randomMessage(random: Random, world: World): MessageCase {
+  const { cast, paths, interfaces, members, errors } = world;
+  const sender = random.below(cast.length);
   const type = 1 + random.below(4);
   const maybe = <Value>(share: number, values: readonly Value[]): Value | undefined =>
     random() < share ? random.pick(values) : undefined;
   const isReply = type === Type.Return || type === Type.Error;
-  const requester = isReply && random() < 0.6 ? random.below(CAST.length) : null;
-  const others = CAST.map((_, index) => `:1.${index}`);
+  const requester = isReply && random() < 0.6 ? random.below(cast.length) : null;
+  const others = cast.map((_, index) => `:1.${index}`);
   const isBroadcast = type === Type.Signal && random() < 0.5;
-  const names = [...Object.values(NAMES), ...others, DRIVER];
+  const names = [...world.names, ...others, DRIVER];
   const destination = isBroadcast
     ? undefined
     : requester !== null
       ? `:1.${requester}`
       : random.pick(names);
   const isForDriver = destination === DRIVER;
-  const driverMember = random.pick(["ListNames", "NameHasOwner", "GetNameOwner"]);
+  const driverMember = random.pick(world.driverMembers);
   const draft: Record<string, unknown> = {
     type,
     destination,
     flags: destination === NAMES.missing && random() < 0.5 ? 2 : 0,
-    path: maybe(isReply ? 0.3 : 1, PATHS),
+    path: maybe(isReply ? 0.3 : 1, paths),
     interface:
       isForDriver && random() < 0.6
-        ? DRIVER
-        : maybe(isReply ? 0.3 : type === 4 ? 1 : 0.75, INTERFACES),
-    member: isForDriver && type === 1 ? driverMember : maybe(isReply ? 0.3 : 1, MEMBERS),
-    errorName: type === Type.Error ? random.pick(ERRORS) : maybe(0.05, ERRORS),
+        ? random.pick(world.driverInterfaces)
+        : maybe(isReply ? 0.3 : type === 4 ? 1 : 0.75, interfaces),
+    member: isForDriver && type === 1 ? driverMember : maybe(isReply ? 0.3 : 1, members),
+    errorName: type === Type.Error ? random.pick(errors) : maybe(0.05, errors),
     replySerial: isReply ? 1_000_000 : maybe(0.04, [77]),
   };
-  const unixFds = CAST[sender]?.negotiateFds && random() < 0.3 ? 1 + random.below(2) : 0;
+  const unixFds = cast[sender]?.negotiateFds && random() < 0.3 ? 1 + random.below(2) : 0;
   const present = Object.entries(draft).filter(([, value]) => value !== undefined);
   // every entry is one of Draft's fields, with its type
   return { sender, draft: Object.fromEntries(present) as unknown as Draft, unixFds, requester };
@@ -97,10 +78,18 @@ export interface Verdict {
 const DENIED = "org.freedesktop.DBus.Error.AccessDenied";
 
 /** Runs the cases on a bus that nobody has been on before: unique names are part of them. */
-export async function judge(address: string, peers: Peers, cases: Cases): Promise<Verdict[]> {
+export async function judge(
+  address: string,
+  peers: Peers,
+  world: World,
+  cases: Cases,
+): Promise<Verdict[]> {
+  const { cast } = world;
   const stage = new Stage();
-  for (const user of CAST) stage.clients.push(await peers.connect(address, user, user));
-  for (const [index, { names, rule }] of CAST.entries()) {
+  for (const { uid, gid, groups, negotiateFds } of cast) {
+    stage.clients.push(await peers.connect(address, { uid, gid, groups }, { negotiateFds }));
+  }
+  for (const [index, { names, rule }] of cast.entries()) {
     const client = stage.client(index);
     for (const name of names) await client.requestName(name);
     await client.addMatch(rule);
@@ -109,7 +98,7 @@ export async function judge(address: string, peers: Peers, cases: Cases): Promis
   stage.heard.clear();
   const verdicts: Verdict[] = [];
   for (const [index, message] of cases.messages.entries()) {
-    stage.told.set(index, await tell(stage, message, index));
+    stage.told.set(index, await tell(stage, world, message, index));
   }
   for (const { sender, name } of cases.owns) {
     const reply = await stage
@@ -120,16 +109,29 @@ export async function judge(address: string, peers: Peers, cases: Cases): Promis
   }
   await stage.listen();
   for (const [index, message] of cases.messages.entries()) {
-    verdicts.push(...verdictsOf(stage, message, index));
+    verdicts.push(...verdictsOf(stage, world, message, index));
   }
-  for (const name of OWN_NAMES) {
-    for (const [index] of CAST.entries()) {
+  for (const name of world.ownNames) {
+    for (const [index] of cast.entries()) {
       const isAllowed = stage.heard.has(`NameOwnerChanged ${name} ${index}`);
       verdicts.push({ what: `${index} hears who owns ${name}`, isAllowed, told: "" });
     }
   }
+  for (const user of world.callers) verdicts.push(await connectVerdict(address, peers, user));
   for (const client of stage.clients) client.close();
   return verdicts;
+}
+
+/** Whoever may not connect is disconnected when it has authenticated; the others have a call of Hello answered. */
+async function connectVerdict(address: string, peers: Peers, user: User): Promise<Verdict> {
+  const client = await peers.connect(address, user, { until: "begin" });
+  client.sendCall("Hello");
+  const isAllowed = await client.next().then(
+    () => true,
+    () => false,
+  );
+  client.close();
+  return { what: `${JSON.stringify(user)} connects`, isAllowed, told: "" };
 }
 
 /** The peers of one bus, and what they have been told so far. */
@@ -156,7 +158,12 @@ class Stage {
 }
 
 /** Sends one message and waits for what its sender is told about it. */
-async function tell(stage: Stage, message: MessageCase, index: number): Promise<string> {
+async function tell(
+  stage: Stage,
+  world: World,
+  message: MessageCase,
+  index: number,
+): Promise<string> {
   const { sender, draft, unixFds, requester } = message;
   const client = stage.client(sender);
   let { replySerial } = draft;
@@ -170,19 +177,19 @@ async function tell(stage: Stage, message: MessageCase, index: number): Promise<
     replySerial = (await client.first(isCall, "the call")).serial;
   }
   const serial = client.takeSerial();
-  const isListNames = draft.destination === DRIVER && draft.member === "ListNames";
+  const isBare = draft.destination === DRIVER && !/Name(Has)?Owner/.test(draft.member ?? "");
   client.send(
     {
       ...draft,
       serial,
       ...(replySerial !== undefined && { replySerial }),
       ...(unixFds > 0 && { unixFds }),
-      ...(!isListNames && { signature: "s", arguments: [`case-${index}`] }),
+      ...(!isBare && { signature: "s", arguments: [`case-${index}`] }),
     },
     Array(unixFds).fill("descriptor"),
   );
   // Its program ends at once, and then the sender is told; or it is not even started.
-  const isForNobody = draft.destination === NAMES.activatable;
+  const isForNobody = draft.destination === world.activatable && world.activatable !== null;
   const failures = isForNobody ? [await client.replyTo(serial)] : [];
   const arrivals = [...failures, ...(await client.drain())];
   stage.note(sender, arrivals);
@@ -196,7 +203,7 @@ async function tell(stage: Stage, message: MessageCase, index: number): Promise<
   return "";
 }
 
-function verdictsOf(stage: Stage, message: MessageCase, index: number): Verdict[] {
+function verdictsOf(stage: Stage, world: World, message: MessageCase, index: number): Verdict[] {
   const { draft, requester } = message;
   const told = stage.told.get(index) ?? "";
   const what = `case ${index}: ${JSON.stringify(message)}`;
@@ -205,7 +212,7 @@ function verdictsOf(stage: Stage, message: MessageCase, index: number): Verdict[
   const isReply = draft.type === Type.Return || draft.type === Type.Error;
   // Replies that nobody waits for are allowed and dropped by onehop: only whether they are allowed is compared.
   if ((isReply && requester === null) || !isAllowed) return [verdict];
-  const copies = CAST.map((_, receiver) => ({
+  const copies = world.cast.map((_, receiver) => ({
     what: `${what} is heard by ${receiver}`,
     isAllowed: stage.heard.has(`case-${index} ${receiver}`),
     told: "",

@@ -1,30 +1,17 @@
 /** Random policies: rules over a small vocabulary, so that most of them fit something. */
 
 import type { Random } from "../fuzz/random.ts";
+import { DRIVER, NAMES, RANDOM_WORLD } from "./policy-world.ts";
 
-/** Names that peers have, or wait for, or that can be started. */
-export const NAMES = {
-  first: "com.example.First",
-  second: "com.example.Second",
-  below: "com.example.sub.Below",
-  activatable: "com.example.Activatable",
-  missing: "com.example.Missing",
-} as const;
-
-export const INTERFACES = ["com.example.I", "com.example.J"];
-export const MEMBERS = ["Alpha", "Beta"];
-export const PATHS = ["/com/example/a", "/com/example/b"];
-export const ERRORS = ["com.example.Error.X", "com.example.Error.Y"];
 export const TYPES = ["method_call", "method_return", "error", "signal"];
-export const DRIVER = "org.freedesktop.DBus";
-export const OWN_NAMES = ["org.own", "org.own.A", "org.own.A.B", "org.owner", "net.own.A"];
+const { interfaces, members, paths, errors, ownNames, driverMembers } = RANDOM_WORLD;
 
-const DRIVER_MEMBERS = ["NameHasOwner", "ListNames", "GetNameOwner"];
 const DESTINATIONS = [...Object.values(NAMES), DRIVER, ":1.3", ":1.0"];
 const PREFIXES = ["com.example", "com.example.sub", "com", "org.freedesktop", ":1", "com.exam"];
 
 /** What tests rely on while they set up and look; it names an interface or a member of its own each time. */
-const SCAFFOLD = `<policy context="mandatory">
+export const SCAFFOLD = `<policy context="mandatory">
+  ${["root", "daemon", "man", "games"].map((user) => `<allow user="${user}"/>`).join("")}
   <allow send_destination="${DRIVER}" send_interface="${DRIVER}" send_member="GetId"/>
   <allow send_destination="${DRIVER}" send_interface="${DRIVER}" send_member="AddMatch"/>
   <allow send_destination="${DRIVER}" send_interface="${DRIVER}" send_member="RequestName"/>
@@ -48,6 +35,10 @@ export function randomPolicy(random: Random, pairs: Pairs): RandomPolicy {
   const policies: string[] = [`<policy context="default">${baseline(random)}</policy>`];
   for (let i = 0; i < count; i++) {
     policies.push(`<policy ${context(random)}>${rule(random, pairs)}</policy>`);
+  }
+  for (let i = random.below(6); i > 0; i--) {
+    const where = random() < 0.7 ? "default" : "mandatory";
+    policies.push(`<policy context="${where}">${connectRule(random)}</policy>`);
   }
   return { text: `${policies.join("\n")}\n${SCAFFOLD}`, ruleCount: count };
 }
@@ -89,7 +80,7 @@ function rule(random: Random, pairs: Pairs): string {
   if (value < 0.15) {
     const own =
       random() < 0.6
-        ? `own="${random.pick([...OWN_NAMES, "*"])}"`
+        ? `own="${random.pick([...ownNames, "*"])}"`
         : `own_prefix="${random.pick(["org.own", "org.own.A", "org", "net.own", "org.ow"])}"`;
     return `<${verb} ${own}/>`;
   }
@@ -100,6 +91,14 @@ function rule(random: Random, pairs: Pairs): string {
   return `<${verb}${[...attributes].map(([name, text]) => ` ${name}="${text}"`).join("")}/>`;
 }
 
+/** About those users and groups that only try to connect. */
+function connectRule(random: Random): string {
+  const verb = random() < 0.4 ? "allow" : "deny";
+  return random() < 0.5
+    ? `<${verb} user="${random.pick(["lp", "8", "news", "uucp", "proxy", "*"])}"/>`
+    : `<${verb} group="${random.pick(["lp", "mail", "9", "10", "www-data", "*"])}"/>`;
+}
+
 /** All that may be combined with each other is, by chance. */
 function messageAttributes(random: Random, side: "send" | "receive"): Map<string, string> {
   const attributes = new Map<string, string>();
@@ -107,16 +106,16 @@ function messageAttributes(random: Random, side: "send" | "receive"): Map<string
     if (random() < share) attributes.set(name, random.pick(values));
   };
   maybe(0.35, `${side}_type`, [...TYPES, "*"]);
-  if (random() < 0.2) attributes.set(`${side}_error`, random.pick([...ERRORS, "*"]));
+  if (random() < 0.2) attributes.set(`${side}_error`, random.pick([...errors, "*"]));
   else {
-    maybe(0.4, `${side}_interface`, [...INTERFACES, DRIVER, "*"]);
+    maybe(0.4, `${side}_interface`, [...interfaces, DRIVER, "*"]);
     if (attributes.has(`${side}_interface`)) {
-      maybe(0.4, `${side}_member`, [...MEMBERS, ...DRIVER_MEMBERS, "*"]);
+      maybe(0.4, `${side}_member`, [...members, ...driverMembers, "*"]);
     }
   }
-  maybe(0.25, `${side}_path`, [...PATHS, "*"]);
+  maybe(0.25, `${side}_path`, [...paths, "*"]);
   if (attributes.has(`${side}_path`) && !attributes.has(`${side}_error`)) {
-    maybe(0.4, `${side}_member`, MEMBERS);
+    maybe(0.4, `${side}_member`, members);
   }
   maybe(0.2, `${side}_requested_reply`, ["true", "false"]);
   maybe(0.2, "eavesdrop", ["true", "false"]);

@@ -16,9 +16,9 @@ import { MemoryPeer } from "../../support/memory-peer.ts";
 import { ALLOW_ALL, policyOf } from "./policy-text.ts";
 
 const OTHER = {
-  userId: 4_000_001,
-  groupId: 4_000_001,
-  groups: [4_000_001, 4_000_007],
+  userId: 65_534,
+  groupId: 65_534,
+  groups: [65_534, 4],
   processId: 1,
 };
 const DENIED = "org.freedesktop.DBus.Error.AccessDenied";
@@ -64,7 +64,7 @@ test("a call that its sender may not send is refused, and the log names the rule
   expect(reply.errorName).toBe(DENIED);
   const text = String(reply.body[0]);
   expect(text).toMatch(
-    /^Rejected send message, 2 matched rules; type="method_call", sender=":1\.0" \(uid=4000001 pid=1 comm="[^"]*"\) interface="a\.b" member="M" error name="\(unset\)" requested_reply="0" destination=":1\.1" \(uid=\d+ pid=\d+ comm="[^"]+"\)$/,
+    /^Rejected send message, 2 matched rules; type="method_call", sender=":1\.0" \(uid=65534 pid=1 comm="[^"]*"\) interface="a\.b" member="M" error name="\(unset\)" requested_reply="0" destination=":1\.1" \(uid=\d+ pid=\d+ comm="[^"]+"\)$/,
   );
   expect(textsOf(log)).toEqual([`${text}; decided by test.conf:3: <deny send_interface="a.b">`]);
   expect(await two.drain()).toEqual([]);
@@ -73,7 +73,7 @@ test("a call that its sender may not send is refused, and the log names the rule
 
 test("a call that its receiver may not receive is refused", async () => {
   const { bus, log } = busWith(
-    `${ALLOW_ALL}<policy user="4000001"><deny receive_interface="a.b"/></policy>`,
+    `${ALLOW_ALL}<policy user="65534"><deny receive_interface="a.b"/></policy>`,
   );
   const one = await MemoryPeer.join(bus);
   const two = await MemoryPeer.join(bus, OTHER);
@@ -110,7 +110,7 @@ test("a call that wants no reply is refused in silence, a signal is not", async 
 
 test("a broadcast is kept from those who may not have it, and monitors see why", async () => {
   const { bus, log } = busWith(
-    `${ALLOW_ALL}<policy user="4000001"><deny receive_interface="a.b"/></policy>`,
+    `${ALLOW_ALL}<policy user="65534"><deny receive_interface="a.b"/></policy>`,
   );
   const sender = await MemoryPeer.join(bus);
   const allowed = await MemoryPeer.join(bus);
@@ -257,14 +257,14 @@ test("what only root and the bus's own user may do is refused to others on any p
 
 test("who may not connect is told nothing, and the log names the rule", async () => {
   const { bus, log } = busWith(
-    `${ALLOW_ALL}<policy context="mandatory"><deny user="4000001"/></policy>`,
+    `${ALLOW_ALL}<policy context="mandatory"><deny user="65534"/></policy>`,
   );
   const peer = new MemoryPeer(bus.connect(OTHER));
   peer.authenticate(OTHER.userId);
   await peer.closed();
   expect(textsOf(log)).toEqual([
     expect.stringMatching(
-      /user 4000001 may not connect to this bus: decided by test\.conf:2: <deny user="4000001">$/,
+      /user 65534 may not connect to this bus: decided by test\.conf:2: <deny user="65534">$/,
     ),
   ]);
 });

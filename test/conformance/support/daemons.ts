@@ -23,6 +23,8 @@ export interface BusOptions {
   readonly uid?: number;
   /** A configuration file, of `support` if it has no path, instead of --session; broker-launch takes none and allows everything. */
   readonly configuration?: "all-users.conf" | "strict-replies.conf" | `/${string}`;
+  /** Called before the bus is started: writes what its configuration needs. */
+  readonly prepare?: () => void;
   /** Variables for the daemon beside its own. */
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -59,6 +61,7 @@ export async function startBus(options: BusOptions = {}): Promise<RunningBus> {
     const address = chosenBus.slice("address=".length);
     return { kind: busKind, address, processId: null, stop: async () => {} };
   }
+  options.prepare?.();
   const folder = await mkdtemp(join(tmpdir(), "conformance-"));
   await chmod(folder, 0o755);
   if (options.uid !== undefined) await chown(folder, options.uid, options.uid);
