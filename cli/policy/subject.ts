@@ -1,6 +1,6 @@
 /** Whom a question about policies is about: a user with groups, a peer of a running bus, or the bus itself. */
 
-import { findGroup, findUser, KnownAccounts } from "../../compat/dbus-daemon/accounts.ts";
+import { findKnownGroup, findUser, KnownAccounts } from "../../compat/dbus-daemon/accounts.ts";
 import { isBusName } from "../../wire/names.ts";
 import { DRIVER_NAME } from "../../wire/protocol.ts";
 import { misuse } from "../command-problem.ts";
@@ -48,8 +48,9 @@ export function parseUser(text: string): User | null {
   return { userId, groups: [...new Set(groups)] };
 }
 
+/** A number alone need not be one of a group. */
 function groupNumber(text: string): number {
-  const groupId = findGroup(text);
+  const groupId = findKnownGroup(text) ?? (/^\d{1,9}$/.test(text) ? Number(text) : null);
   if (groupId === null) throw misuse(`there is no group ${JSON.stringify(text)}`);
   return groupId;
 }
