@@ -123,6 +123,19 @@ denied   /     *          *       /bus.conf:5
   expect(await answer(without)).toMatch(/→ {2}deny .*bus.conf:7/);
 });
 
+test("what is left open: calls without an interface, if they are told apart", async () => {
+  const path = written(
+    "denied.conf",
+    `<policy context="default"><allow send_type="method_call"/><allow receive_type="method_call"/>
+<deny send_destination="a.b" send_interface="c.d"/></policy>`,
+  );
+  expect(await answer({ sender: "1:", name: "a.b", path: "/" }, sourceOf(path))).toContain(`
+denied   /     -          *       /denied.conf:3
+denied   /     c.d        *       /denied.conf:3
+allowed  /     *          *       /denied.conf:2
+`);
+});
+
 test("names and connections", async () => {
   const owns = await ask({ sender: "bin", own: "a.b" }, source);
   expect([isAllowed(owns), suggestedPolicy(owns)]).toEqual([true, null]);
