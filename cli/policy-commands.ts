@@ -19,4 +19,12 @@ export const policyCommands: readonly LazyCommand[] = [
       return policyLintCommand;
     },
   ),
+  lazyCommand(
+    "complaints [file]",
+    "Sum up what a daemon's log says was refused, or would have been",
+    async () => {
+      const { policyComplaintsCommand } = await import("./commands/policy-complaints.ts");
+      return policyComplaintsCommand;
+    },
+  ),
 ];

@@ -15,5 +15,5 @@ function addCommands(yargs: Argv): Argv<object> {
   return yargs
     .usage(`onehop policy ${names.join("|")} …\n\nAsk about the policy of a bus`)
     .command(policyCommands.map(({ module }) => module))
-    .demandCommand(1, `Name a command of policy: ${names.join(" or ")}.`);
+    .demandCommand(1, `Name a command of policy: ${names.join(", ")}.`);
 }

@@ -48,7 +48,11 @@ test("commands and options", async () => {
     "--auto-start",
   ]);
   expect(await completeWords(["completion", "f"], allCommands([]))).toEqual(["fish"]);
-  expect(await completeWords(["policy", ""], allCommands([]))).toEqual(["lint", "why"]);
+  expect(await completeWords(["policy", ""], allCommands([]))).toEqual([
+    "complaints",
+    "lint",
+    "why",
+  ]);
   expect(await completeWords(["policy", "why", "--off"], allCommands([]))).toEqual(["--offline"]);
 });
 

@@ -301,7 +301,7 @@ test("as a process: output, errors and statuses", async () => {
     [0, "11 rules: nothing to report\n", ""],
     [1, expect.stringMatching(/^.*open.conf:2: error: .*\n[\s\S]*\n1 rule: 1 error\n$/), ""],
     [2, "", expect.stringContaining("broken.conf:2: <allow>")],
-    [2, "", expect.stringMatching(/^onehop: Name a command of policy: why or lint\.\n/)],
+    [2, "", expect.stringMatching(/^onehop: Name a command of policy: why, lint, complaints\.\n/)],
   ]);
   const { cases } = JSON.parse(outcomes[7]?.stdout ?? "");
   expect(cases).toEqual([
