@@ -27,9 +27,12 @@ export function activationHost(bus: Bus, options: BusOptions, parts: LaterParts)
     objection: (name, sender) => parts.policing().objectionToStart(sender, name),
     failed: (name, why) => bus.router.notFound(name, why),
     requestUnit: (unit) => {
-      const systemd = bus.directory.findText(SYSTEMD_NAME);
-      parts.outgoing().activationRequest(systemd, unit, false);
-      return systemd !== null;
+      const request = (wasShown: boolean): boolean => {
+        const systemd = bus.directory.findText(SYSTEMD_NAME);
+        parts.outgoing().activationRequest(systemd, unit, wasShown);
+        return systemd !== null;
+      };
+      return request(false) ? null : bus.router.holdPlace(SYSTEMD_NAME, () => request(true));
     },
   };
 }

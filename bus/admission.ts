@@ -1,10 +1,14 @@
 /** Who is connected: how many in all and of each user, and which index each connection has. */
 
+import type { Connection } from "../transport/connection.ts";
 import type { Credentials } from "../transport/credentials.ts";
 import type { Limits } from "./limits.ts";
 
 /** The most connections that a bus can have at all; limits are usually lower. */
 export const MAX_CONNECTIONS = 65536;
+
+/** Counted in the place of a user for those whom nobody vouches for. */
+const NOBODY = -1;
 
 export class Admission {
   readonly #limits: Limits;
@@ -37,7 +41,7 @@ export class Admission {
     }
     const userId = userOf(credentials);
     if ((this.#connectionsOfUser.get(userId) ?? 0) >= maxConnectionsPerUser) {
-      return `user ${userId} has as many as one user may (max_connections_per_user=${maxConnectionsPerUser})`;
+      return this.#tooManyOf(userId);
     }
     return null;
   }
@@ -58,13 +62,23 @@ export class Admission {
     this.#connectionsOfUser.set(userId, (this.#connectionsOfUser.get(userId) ?? 0) + 1);
   }
 
+  /**
+   * A connection has authenticated. Where nobody vouched for it, and it has proved to be a user's, returns
+   * why that one may not have it, or null; it is counted as that one's in any case, until it has left.
+   */
+  recognized(connection: Connection): string | null {
+    const userId = payerOf(connection);
+    if (userId === userOf(connection.accepted)) return null;
+    this.#forgetOne(NOBODY);
+    const before = this.#connectionsOfUser.get(userId) ?? 0;
+    this.#connectionsOfUser.set(userId, before + 1);
+    return before < this.#limits.maxConnectionsPerUser ? null : this.#tooManyOf(userId);
+  }
+
   /** The index is free again when nothing that is staged can refer to it. */
-  left(credentials: Credentials, index: number): void {
+  left(connection: Connection, index: number): void {
     this.#count--;
-    const userId = userOf(credentials);
-    const left = (this.#connectionsOfUser.get(userId) ?? 1) - 1;
-    if (left > 0) this.#connectionsOfUser.set(userId, left);
-    else this.#connectionsOfUser.delete(userId);
+    this.#forgetOne(payerOf(connection));
     this.#retired.push(index);
   }
 
@@ -74,9 +88,25 @@ export class Admission {
     this.#retiredBefore = this.#retired;
     this.#retired = [];
   }
+
+  #forgetOne(userId: number): void {
+    const left = (this.#connectionsOfUser.get(userId) ?? 1) - 1;
+    if (left > 0) this.#connectionsOfUser.set(userId, left);
+    else this.#connectionsOfUser.delete(userId);
+  }
+
+  #tooManyOf(userId: number): string {
+    const { maxConnectionsPerUser } = this.#limits;
+    return `user ${userId} has as many as one user may (max_connections_per_user=${maxConnectionsPerUser})`;
+  }
+}
+
+/** A connection is the user's whom the kernel knows, whoever it authenticates as; else the latter's. */
+function payerOf({ accepted, credentials }: Connection): number {
+  return userOf(accepted.userId === null ? credentials : accepted);
 }
 
 /** All whom nobody vouches for are one user. */
 function userOf({ userId }: Credentials): number {
-  return userId ?? -1;
+  return userId ?? NOBODY;
 }

@@ -13,10 +13,13 @@ import {
   Connection,
   type ConnectionOptions,
   type ConnectionOwner,
+  type FindCookie,
   type NativeLink,
 } from "../transport/connection.ts";
 import type { Credentials } from "../transport/credentials.ts";
 import { newGuid } from "../transport/guid.ts";
+import { Keyring } from "../transport/keyring.ts";
+import { inOrder } from "../transport/mechanism.ts";
 import {
   type MemoryEnd,
   type MemorySnapshot,
@@ -78,6 +81,7 @@ export class Bus {
   readonly #outgoing: Outgoing;
   readonly #owner: ConnectionOwner;
   readonly #connectionOptions: Omit<ConnectionOptions, "maxMessageBytes">;
+  readonly #allowsAnonymous: () => boolean;
   readonly #admission: Admission;
   readonly #handshakes: Handshakes;
   readonly #environment: ActivationEnvironment;
@@ -95,6 +99,7 @@ export class Bus {
     this.limits = this.#limits.values;
     this.#admission = new Admission(this.limits);
     this.log = options.log ?? silent;
+    this.#allowsAnonymous = options.allowsAnonymous ?? (() => false);
     this.directory = new Directory(this.strings);
     this.subscriptions = new SubscriptionIndex(this.strings);
     this.names = new NameRegistry(record?.uniqueNameCount ?? 0);
@@ -147,7 +152,8 @@ export class Bus {
     this.#owner = this.#connectionOwner();
     this.#connectionOptions = {
       guid: this.guid,
-      mechanisms: options.authentication ?? ["EXTERNAL"],
+      mechanisms: inOrder(options.authentication ?? ["EXTERNAL"]),
+      findCookie: this.#cookieFinder(options),
     };
     this.#handshakes = new Handshakes(this.limits, (connection) =>
       connection.close(`it did not finish the handshake within ${this.limits.authTimeoutMs} ms`),
@@ -340,11 +346,8 @@ export class Bus {
   #connectionOwner(): ConnectionOwner {
     return {
       authenticated: (connection) => {
-        const { userId } = connection.credentials;
-        const why = userId === null ? "" : this.#policing.objectionToUser(userId, connection);
-        if (why === null) return;
-        const reason = `user ${userId ?? "unknown"} may not connect to this bus`;
-        connection.close(why === "" ? reason : `${reason}: ${why}`);
+        const refusal = this.#refusalOf(connection);
+        if (refusal !== null) connection.close(refusal);
       },
       message: (connection, memory, offset, byteLength) => {
         const sender = this.directory.at(connection.index);
@@ -356,6 +359,30 @@ export class Bus {
         this.#admission.turnEnded();
       },
     };
+  }
+
+  /** Why somebody who has authenticated may not use the bus, or null. */
+  #refusalOf(connection: Connection): string | null {
+    const { userId } = connection.credentials;
+    const excess = this.#admission.recognized(connection);
+    if (excess !== null) return excess;
+    if (userId === null) {
+      return this.#allowsAnonymous() ? null : "nobody may connect to this bus without being known";
+    }
+    const objection = this.#policing.objectionToUser(userId, connection);
+    if (objection === null) return null;
+    const refusal = `user ${userId} may not connect to this bus`;
+    return objection === "" ? refusal : `${refusal}: ${objection}`;
+  }
+
+  #cookieFinder(options: BusOptions): FindCookie {
+    const log = (text: string): void => this.log({ level: "warning", text, fields: {} });
+    const keyring = options.keyring ?? new Keyring({ log });
+    return (request, found) =>
+      keyring.find(request, (cookie) => {
+        found(cookie);
+        this.#endTurn();
+      });
   }
 
   #meaning(): Meaning {
@@ -371,7 +398,7 @@ export class Bus {
         const text = this.#policing.objectionToCopy(sender, receiver, header);
         this.#driver.denied(sender, header, text);
       },
-      untold: (serial) => this.#driver.untold(serial),
+      untold: (serial) => this.#driver.untold(serial, this.#policing.objection),
       disconnect: (receiver, reason) => receiver.connection.close(reason),
     };
   }
@@ -461,14 +488,14 @@ export class Bus {
     if (oldOwner !== null) {
       const id = isUnique ? oldOwner.uniqueId : this.strings.findText(name);
       this.directory.withdraw(id, oldOwner);
-      this.#policing.namesChanged(oldOwner);
+      this.#policing.nameChanged(oldOwner, name, false);
       // Who is gone is told nothing, but monitors see what it would have been told, as in dbus-daemon.
       if (!oldOwner.connection.isClosed || this.router.monitors.isActive) {
         this.#outgoing.signal(oldOwner, "NameLost", "s", [name]);
       }
     }
     if (newOwner !== null && !isUnique) this.directory.assign(name, newOwner);
-    if (newOwner !== null) this.#policing.namesChanged(newOwner);
+    if (newOwner !== null) this.#policing.nameChanged(newOwner, name, true);
     const oldName = oldOwner?.uniqueName ?? "";
     const newName = newOwner?.uniqueName ?? "";
     if (this.#isHeard) {
@@ -479,16 +506,10 @@ export class Bus {
     if (newOwner !== null && !newOwner.connection.isClosed) {
       this.#outgoing.signal(newOwner, "NameAcquired", "s", [name]);
     }
-    if (name === SYSTEMD_NAME && newOwner !== null) this.#greetSystemd(newOwner);
-    if (starters !== null) this.router.found(name);
-  }
-
-  /** It is told, and asked for, what it has missed. */
-  #greetSystemd(systemd: Endpoint): void {
-    this.#environment.catchUp();
-    for (const unit of this.#activation.takeUnitsToRequest()) {
-      this.#outgoing.activationRequest(systemd, unit, true);
-    }
+    const isSystemd = name === SYSTEMD_NAME && newOwner !== null;
+    if (isSystemd) this.#environment.catchUp();
+    // Systemd is asked for units, too, that somebody waits for.
+    if (starters !== null || isSystemd) this.router.found(name);
   }
 
   #tellStarters(starters: readonly Starter[]): void {
@@ -556,9 +577,9 @@ export class Bus {
     if (endpoint.isRegistered) this.#ownerChanged(endpoint.uniqueName, endpoint, null);
     this.#failCallersOf(endpoint);
     this.router.forget(endpoint);
-    this.#policing.namesChanged(endpoint);
+    this.#policing.forget(endpoint);
     this.directory.leave(endpoint);
-    this.#admission.left(connection.credentials, endpoint.index);
+    this.#admission.left(connection, endpoint.index);
   }
 }
 

@@ -4,6 +4,7 @@ export { Bus, createBus } from "./bus.ts";
 export { introspection } from "./driver/introspection.ts";
 export type { Limits } from "./limits.ts";
 export type { LogEntry } from "./log.ts";
+export type { OpenFilesLimit } from "./open-files.ts";
 export type { ActivationOptions, BusOptions, ServiceDirectory, StartOptions } from "./options.ts";
 export { type Accounts, noAccounts } from "./policy/accounts.ts";
 export {

@@ -38,8 +38,8 @@ export class NameRegistry implements NameAuthority {
   readonly #namesOf: Map<Endpoint, Set<string>> = new Map();
   #uniqueNameCount: number;
   #claimCount = 0;
-  /** Called with whoever owns or waits for another set of names than before. */
-  onChange: (endpoint: Endpoint) => void = () => {};
+  /** Called when somebody has come to own or wait for a name (`isGained`), or does so no more. */
+  onChange: (endpoint: Endpoint, name: string, isGained: boolean) => void = () => {};
 
   /** `uniqueNameCount`: how many unique names have been given out; they are never given again. */
   constructor(uniqueNameCount = 0) {
@@ -202,7 +202,7 @@ export class NameRegistry implements NameAuthority {
     const names = this.#namesOf.get(owner);
     if (names === undefined) this.#namesOf.set(owner, new Set([name]));
     else names.add(name);
-    this.onChange(owner);
+    this.onChange(owner, name, true);
   }
 
   #leave(endpoint: Endpoint, name: string): NameChange | null {
@@ -222,7 +222,7 @@ export class NameRegistry implements NameAuthority {
     const names = this.#namesOf.get(endpoint);
     names?.delete(name);
     if (names?.size === 0) this.#namesOf.delete(endpoint);
-    this.onChange(endpoint);
+    this.onChange(endpoint, name, false);
   }
 }
 

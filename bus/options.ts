@@ -3,9 +3,12 @@
 import type { Gateway } from "../routing/gateway.ts";
 import type { NameAuthority } from "../routing/name-authority.ts";
 import type { AddonUse } from "../transport/addon.ts";
+import type { Keyring } from "../transport/keyring.ts";
 import type { Takeover } from "../transport/listen.ts";
+import type { Mechanism } from "../transport/mechanism.ts";
 import type { Limits } from "./limits.ts";
 import type { Log } from "./log.ts";
+import type { OpenFilesLimit } from "./open-files.ts";
 import type { Policy } from "./policy/policy.ts";
 
 /** A folder with `.service` files. */
@@ -21,8 +24,13 @@ export interface ActivationOptions {
   readonly directories: () => readonly ServiceDirectory[];
   /** What services find in DBUS_STARTER_BUS_TYPE; `null`: nothing. Default: "session". */
   readonly busType?: string | null;
-  /** Why nothing can be started now, though files say how; `null`, the default: everything can. */
-  readonly refusal?: () => string | null;
+  /**
+   * The command line of the program that becomes the user whom a service file names and then starts its service,
+   * which it is given the name of; `null`, the default: services run as the bus's own user. Asked at every start.
+   */
+  readonly helper?: () => string | null;
+  /** The limit of open files that services get; `null`, the default: that of the process. Needs the addon. */
+  readonly openFiles?: OpenFilesLimit | null;
 }
 
 /** Options of a bus, however its peers reach it. */
@@ -33,8 +41,15 @@ export interface BusOptions {
   readonly limits?: Partial<Limits> | (() => Partial<Limits>);
   /** Default: silence. */
   readonly log?: Log;
-  /** SASL mechanisms that are accepted; only EXTERNAL is implemented, and the default. */
-  readonly authentication?: readonly string[];
+  /** SASL mechanisms that are accepted. Default: EXTERNAL alone. */
+  readonly authentication?: readonly Mechanism[];
+  /**
+   * May those connect who authenticated as ANONYMOUS? Asked for each of them; `mayConnect` is not.
+   * Default: no.
+   */
+  readonly allowsAnonymous?: () => boolean;
+  /** Where DBUS_COOKIE_SHA1 has its secrets. Default: the keyrings in the home of our user. */
+  readonly keyring?: Pick<Keyring, "find">;
   /**
    * May a process of this user connect? Default: what `policy` says; without one the user that runs the bus,
    * and root. `groups` asks the kernel, and gives null if it does not tell.

@@ -18,7 +18,7 @@ export class Policing {
   constructor(bus: Bus, options: BusOptions) {
     this.#bus = bus;
     this.#options = options;
-    bus.names.onChange = (endpoint) => this.namesChanged(endpoint);
+    bus.names.onChange = (endpoint, name, isGained) => this.nameChanged(endpoint, name, isGained);
     this.reload();
   }
 
@@ -68,19 +68,24 @@ export class Policing {
   }
 
   /** Why `receiver`, who subscribed to it, is not given a copy of a message. */
-  objectionToCopy(sender: Endpoint, receiver: Endpoint, header: Header): string {
+  objectionToCopy(sender: Endpoint | null, receiver: Endpoint, header: Header): string {
     return this.#enforcement?.objectionToCopy(sender, receiver, header) ?? "";
   }
 
   registered(endpoint: Endpoint): void {
-    this.namesChanged(endpoint);
+    this.forget(endpoint);
     // Which program it is can best be found out now.
     if (this.#bus.router.gatekeeper !== null) this.processes.describe(endpoint);
   }
 
-  /** `endpoint` has another set of names than before, or is gone. */
-  namesChanged(endpoint: Endpoint): void {
-    this.#enforcement?.namesChanged(endpoint);
+  /** `endpoint` has got a name, as its owner or waiting for it, or has lost it. */
+  nameChanged(endpoint: Endpoint, name: string, isGained: boolean): void {
+    this.#enforcement?.nameChanged(endpoint, name, isGained);
+  }
+
+  /** `endpoint` is gone. */
+  forget(endpoint: Endpoint): void {
+    this.#enforcement?.forget(endpoint);
   }
 
   #enforce(policy: Policy): Enforcement {

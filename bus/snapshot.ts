@@ -71,7 +71,7 @@ export function snapshotBus(
   const peers = [...bus.directory.endpoints()].map((endpoint) => {
     const transport = transportOf(endpoint);
     if (transport === null) throw new Error(`${endpoint.description} is not an in-process peer`);
-    if (endpoint.connection.isPaused) {
+    if (endpoint.connection.isPaused && endpoint.connection.isAuthenticated) {
       throw new Error(`${endpoint.description} waits for the name authority's answer`);
     }
     return peerRecord(bus, endpoint, transport);

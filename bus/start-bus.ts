@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 import { findAddon } from "../transport/addon.ts";
 import { formatAddress, withGuid } from "../transport/address.ts";
 import type { Connection } from "../transport/connection.ts";
-import { type Credentials, ownUserCredentials } from "../transport/credentials.ts";
+import { type Credentials, ownUserCredentials, UNKNOWN_PEER } from "../transport/credentials.ts";
 import { type Listener, openListeners } from "../transport/listen.ts";
 import { NativeTransport } from "../transport/native-transport.ts";
 import { attachStream } from "../transport/stream-transport.ts";
@@ -71,7 +71,10 @@ export async function startBus(options: StartOptions): Promise<StartedBus> {
     bus.limitsChanged = (limits) => poller.setMaxQueuedDescriptors(mostQueuedDescriptors(limits));
     acceptor.acceptOn(transport);
   }
-  for (const listener of listeners) listener.server?.on("connection", serve(bus, listener));
+  for (const listener of listeners) {
+    for (const server of listener.servers) server.on("connection", serve(bus, listener));
+  }
+  warnOfNetwork(listeners, options, log);
   const addresses = listeners.map(({ address }) => formatAddress(withGuid(address, bus.guid)));
   bus.address = addresses.join(";");
   return {
@@ -140,8 +143,28 @@ class ListenerAcceptor {
 function serve(bus: Bus, listener: Listener): (socket: Socket) => void {
   const origin = formatAddress(listener.address);
   return (socket) => {
-    const connection = bus.admit(ownUserCredentials(), -1, null, origin);
+    if (listener.isNetwork) socket.setNoDelay(true);
+    const credentials = listener.isNetwork ? UNKNOWN_PEER : ownUserCredentials();
+    const connection = bus.admit(credentials, -1, null, origin);
     if (connection === null) socket.destroy();
-    else attachStream(connection, socket, bus.stage, bus.owner);
+    else attachStream(connection, socket, bus.stage, bus.owner, listener.nonce);
   };
+}
+
+/** What dbus-daemon leaves people to find out: over TCP nobody can get in, or just anybody can. */
+function warnOfNetwork(listeners: readonly Listener[], options: StartOptions, log: Log): void {
+  const mechanisms = options.authentication ?? [];
+  const isOpen = mechanisms.includes("ANONYMOUS") && options.allowsAnonymous?.() === true;
+  for (const { address, isNetwork, nonce } of listeners) {
+    if (!isNetwork) continue;
+    const fields = { listener: formatAddress(address) };
+    const warn = (text: string): void => log({ level: "warning", text, fields });
+    if (!isOpen && !mechanisms.includes("DBUS_COOKIE_SHA1")) {
+      warn(
+        "nobody can authenticate over TCP: allow DBUS_COOKIE_SHA1, or ANONYMOUS with anonymous peers",
+      );
+    } else if (isOpen && nonce === null) {
+      warn("anybody who can reach this port may use the bus: anonymous peers are allowed");
+    }
+  }
 }

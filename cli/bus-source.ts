@@ -1,9 +1,10 @@
 /** What the commands that start a bus have in common: where its options come from. */
 
-import type { LogEntry, StartOptions } from "../bus/index.ts";
+import type { LogEntry, ServiceDirectory, StartOptions } from "../bus/index.ts";
 import { busOptionsOf } from "../compat/dbus-daemon/bus-options.ts";
 import { loadConfiguration } from "../compat/dbus-daemon/config-file.ts";
 import { describeProblem, describeUnenforcedLimits } from "../compat/dbus-daemon/configuration.ts";
+import { initialOpenFiles } from "../compat/dbus-daemon/open-files.ts";
 import {
   createTransientDirectory,
   standardSessionDirectories,
@@ -28,15 +29,20 @@ export type BusSourceResult =
 export function readBusSource(source: BusSource, listen: readonly string[]): BusSourceResult {
   const { configFile, session } = source;
   if (configFile === undefined && !session) {
-    const activation = { directories: () => standardSessionDirectories(process.env) };
+    const directories = (): ServiceDirectory[] => standardSessionDirectories(process.env);
+    const activation = { directories, openFiles: initialOpenFiles() };
     return { options: { listen, mayConnect: isOwner, activation }, notes: [], problem: null };
   }
   const { configuration, problem } = loadConfiguration(
     configFile === undefined ? { kind: "session" } : { kind: "file", path: configFile },
   );
   if (configuration === null) return { options: null, problem: describeProblem(problem) };
+  const configured = busOptionsOf(configuration, () => configuration);
   const options = {
-    ...busOptionsOf(configuration, () => configuration),
+    ...configured,
+    ...(configured.activation && {
+      activation: { ...configured.activation, openFiles: initialOpenFiles() },
+    }),
     listen: listen.length > 0 ? listen : configuration.listen,
   };
   const notes: LogEntry[] = configuration.warnings.map((warning) => ({

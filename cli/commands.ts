@@ -42,6 +42,10 @@ export function allCommands(behindDashes: readonly string[]): readonly LazyComma
       const { introspectCommand } = await import("./commands/introspect.ts");
       return introspectCommand;
     }),
+    lazyCommand("env", "Set variables for the programs that a bus starts", async () => {
+      const { envCommand } = await import("./commands/env.ts");
+      return envCommand(behindDashes);
+    }),
     lazyCommand("monitor [names..]", "Show what passes over a bus", async () => {
       const { monitorCommand } = await import("./commands/monitor.ts");
       return monitorCommand;

@@ -14,8 +14,8 @@ export const ExitStatus = {
   Usage: 2,
   /** The bus to talk to cannot be reached. */
   Unreachable: 3,
-  /** `run`: the bus could not start, so that the command was not run. */
-  NoBus: 125,
+  /** `run`: the command was not run: the command line makes no sense, or the bus could not start. As dbus-run-session. */
+  NoRun: 127,
   /** `run`: the command was found and cannot be executed. */
   NotExecutable: 126,
   /** `run`: there is no such command. */

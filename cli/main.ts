@@ -3,17 +3,15 @@
 
 import yargs from "yargs";
 import { onehopVersion } from "../compat/dbus-daemon/version.ts";
+import { splitCommandLine } from "./command-line.ts";
 import { allCommands } from "./commands.ts";
 import { ExitStatus } from "./exit-status.ts";
 import { withJsonValues } from "./json-mode.ts";
 
 const NO_COMMAND = "Name a command.";
 
-// What follows the first `--` belongs to the command of `onehop run`, to the letter.
-const words = process.argv.slice(2);
-const separator = words.indexOf("--");
-const ours = withJsonValues(separator === -1 ? words : words.slice(0, separator));
-const theirs = separator === -1 ? [] : words.slice(separator + 1);
+const line = splitCommandLine(process.argv.slice(2));
+const ours = withJsonValues(line.ours);
 
 // Who reads the output may stop, as `head` does: that is nobody's mistake.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -29,7 +27,7 @@ const parser = yargs(ours)
   .scriptName("onehop")
   .parserConfiguration({ "parse-positional-numbers": false })
   .usage("$0 <command>\n\nA D-Bus message bus")
-  .command(allCommands(theirs).map(({ module }) => module))
+  .command(allCommands(line.theirs).map(({ module }) => module))
   .demandCommand(1, NO_COMMAND)
   .strict()
   .version(onehopVersion())
@@ -49,7 +47,7 @@ async function run(): Promise<void> {
     // The errors that yargs has for a command line have the first name.
     if (!(error instanceof Error) || !["YError", "Misuse"].includes(error.name)) throw error;
     process.stderr.write(explainMisuse(error.message, await parser.getHelp()));
-    process.exitCode = ExitStatus.Usage;
+    process.exitCode = ours[0] === "run" ? ExitStatus.NoRun : ExitStatus.Usage;
   }
 }
 

@@ -1,6 +1,6 @@
 /** Where the well-known buses are, by the environment. */
 
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { addressOf, formatAddress } from "../transport/address.ts";
 import { ConnectError } from "../transport/connect.ts";
@@ -18,14 +18,30 @@ const SYSTEM_BUS_PATH = "/var/run/dbus/system_bus_socket";
 export function sessionBusAddresses(environment: Environment): string {
   const address = environment["DBUS_SESSION_BUS_ADDRESS"] ?? "";
   if (address !== "") return address;
-  const unset = { address: "$DBUS_SESSION_BUS_ADDRESS", reason: "is not set" };
+  const attempts = [unset("DBUS_SESSION_BUS_ADDRESS")];
   const directory = environment["XDG_RUNTIME_DIR"] ?? "";
   if (directory === "") {
-    throw new ConnectError([unset, { address: "$XDG_RUNTIME_DIR", reason: "is not set" }]);
+    attempts.push(unset("XDG_RUNTIME_DIR"));
+  } else {
+    const path = join(directory, "bus");
+    const trouble = troubleWith(path);
+    if (trouble === null) return formatAddress(addressOf("unix", { path }));
+    attempts.push({ address: path, reason: trouble });
   }
-  const path = join(directory, "bus");
-  if (existsSync(path)) return formatAddress(addressOf("unix", { path }));
-  throw new ConnectError([unset, { address: path, reason: "is not there" }]);
+  if ((environment["DISPLAY"] ?? "") !== "") return "autolaunch:";
+  throw new ConnectError([...attempts, unset("DISPLAY")]);
+}
+
+function unset(variable: string): { address: string; reason: string } {
+  return { address: `$${variable}`, reason: "is not set" };
+}
+
+/** As libdbus: the user bus is a socket, and our own. */
+function troubleWith(path: string): string | null {
+  const status = statSync(path, { throwIfNoEntry: false });
+  if (status === undefined) return "is not there";
+  if (!status.isSocket()) return "is no socket";
+  return status.uid === process.getuid?.() ? null : `belongs to user ${status.uid}`;
 }
 
 /** The addresses of the system bus. */

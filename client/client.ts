@@ -2,6 +2,7 @@
 
 import type { ByteStream } from "../transport/byte-stream.ts";
 import type { ConnectedStream } from "../transport/connect.ts";
+import type { ClientHandshake } from "../transport/connection.ts";
 import type { FileDescriptor } from "../transport/file-descriptor.ts";
 import type { Header } from "../wire/header.ts";
 import { errorReply, type Message, methodReturn } from "../wire/message.ts";
@@ -89,7 +90,7 @@ export class Client {
   private constructor(
     wires: Wires,
     stream: ConnectedStream | ByteStream,
-    expectedGuid: string | null,
+    authentication: ClientHandshake,
     origin: string,
     options: ClientOptions,
   ) {
@@ -102,7 +103,7 @@ export class Client {
     this.#subscriptions = new Subscriptions(wires.strings, (member, body, onReply) =>
       this.#callDriver(member, "s", body, onReply),
     );
-    this.#link = new Link(wires, stream, expectedGuid, origin, {
+    this.#link = new Link(wires, stream, authentication, origin, {
       received: (header, byteLength, descriptors) =>
         this.#received(header, byteLength, descriptors),
       closed: (reason) => this.#linkClosed(reason),
@@ -117,11 +118,11 @@ export class Client {
   static async join(
     wires: Wires,
     stream: ConnectedStream | ByteStream,
-    expectedGuid: string | null,
+    authentication: ClientHandshake,
     origin: string,
     options: ClientOptions & Pick<CallOptions, "signal">,
   ): Promise<Client> {
-    const client = new Client(wires, stream, expectedGuid, origin, options);
+    const client = new Client(wires, stream, authentication, origin, options);
     try {
       const hello = await client.call(
         {

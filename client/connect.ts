@@ -1,9 +1,18 @@
 /** Connects to a bus: by its address, as this user's session bus, as the system bus, or in this process. */
 
 import type { AddonUse } from "../transport/addon.ts";
-import { type Address, formatAddress, guidOf, parseAddresses } from "../transport/address.ts";
+import {
+  type Address,
+  formatAddress,
+  guidOf,
+  isNetwork,
+  parseAddresses,
+} from "../transport/address.ts";
 import type { ByteStream } from "../transport/byte-stream.ts";
+import { ClientAuthentication } from "../transport/client-authentication.ts";
+import { ClientNegotiation } from "../transport/client-negotiation.ts";
 import { ConnectError, openAddress } from "../transport/connect.ts";
+import { MECHANISMS, type Mechanism } from "../transport/mechanism.ts";
 import { sessionBusAddresses, systemBusAddresses } from "./bus-addresses.ts";
 import { Client, type ClientOptions } from "./client.ts";
 import { DBusError } from "./errors.ts";
@@ -12,6 +21,11 @@ import { type Wires, wiresFor } from "./wires.ts";
 export interface ConnectOptions extends ClientOptions {
   /** Aborting it gives up connecting; later it means nothing. */
   readonly signal?: AbortSignal;
+  /**
+   * The mechanisms to authenticate with, in this order; EXTERNAL goes first where it can. Default: EXTERNAL,
+   * DBUS_COOKIE_SHA1, ANONYMOUS.
+   */
+  readonly authentication?: readonly Mechanism[];
   /** Default "optional": without the addon there are no descriptors, abstract sockets and unixexec. */
   readonly addon?: AddonUse;
 }
@@ -20,7 +34,7 @@ export interface ConnectOptions extends ClientOptions {
  * A client of the first bus of a list of addresses that can be reached, lets us in and says Hello; or of the bus
  * at the other end of a stream, such as `createBus().connect()`.
  *
- * Addresses are `unix:` (path, abstract), `tcp:`, `nonce-tcp:` and `unixexec:`; the authentication is EXTERNAL.
+ * Addresses are `unix:` (path, abstract), `tcp:`, `nonce-tcp:`, `unixexec:` and `autolaunch:`.
  * https://dbus.freedesktop.org/doc/dbus-specification.html#addresses
  *
  * @throws ConnectError that says what became of each address; AddressError if the list cannot be read;
@@ -42,7 +56,8 @@ export async function connect(
 }
 
 /**
- * The bus of this user's session: $DBUS_SESSION_BUS_ADDRESS, or the socket $XDG_RUNTIME_DIR/bus.
+ * The bus of this user's session: $DBUS_SESSION_BUS_ADDRESS, the socket $XDG_RUNTIME_DIR/bus, or the one
+ * that dbus-launch(1) finds or starts for the X display.
  *
  * @throws as `connect`; ConnectError also if the environment names neither
  */
@@ -60,7 +75,9 @@ async function connectStream(
   wires: Wires,
   options: ConnectOptions,
 ): Promise<Client> {
-  const joined = await join(() => Client.join(wires, stream, null, "in process", options));
+  const terms = { userId: null, wantsDescriptors: false, expectedGuid: null };
+  const handshake = new ClientAuthentication(terms);
+  const joined = await join(() => Client.join(wires, stream, handshake, "in process", options));
   if (typeof joined !== "string") return joined;
   throw new ConnectError([{ address: "in process", reason: joined }]);
 }
@@ -71,12 +88,47 @@ async function attempt(
   wires: Wires,
   options: ConnectOptions,
 ): Promise<Client | string> {
-  if (options.signal?.aborted === true) return "connecting was aborted";
-  const expectedGuid = guidOf(address);
+  const allowed = options.authentication ?? MECHANISMS;
+  // Over a network EXTERNAL is rejected, as a rule: nothing can be said in advance.
+  if (isNetwork(address) || !allowed.includes("EXTERNAL")) {
+    return (await open(address, wires, options, allowed)).result;
+  }
+  const first = await open(address, wires, options, null);
+  const left = allowed.filter(
+    (mechanism) => mechanism !== "EXTERNAL" && first.offer.includes(mechanism),
+  );
+  if (left.length === 0) return first.result;
+  const second = await open(address, wires, options, left);
+  return typeof second.result === "string" ? `${first.result}; ${second.result}` : second.result;
+}
+
+/** A try to become a client: `offer` has the mechanisms that the bus named when it rejected us. */
+interface Attempt {
+  readonly result: Client | string;
+  readonly offer: readonly string[];
+}
+
+/** Tries these mechanisms in order; null: EXTERNAL, all said in advance. */
+async function open(
+  address: Address,
+  wires: Wires,
+  options: ConnectOptions,
+  mechanisms: readonly Mechanism[] | null,
+): Promise<Attempt> {
+  if (options.signal?.aborted === true) return { result: "connecting was aborted", offer: [] };
   const stream = await openAddress(address, wires.addon);
-  if (typeof stream === "string") return stream;
-  const origin = formatAddress(address);
-  return join(() => Client.join(wires, stream, expectedGuid, origin, options));
+  if (typeof stream === "string") return { result: stream, offer: [] };
+  const terms = {
+    wantsDescriptors: stream.descriptor !== null,
+    expectedGuid: guidOf(stream.address),
+  };
+  const handshake =
+    mechanisms === null
+      ? new ClientAuthentication({ userId: null, ...terms })
+      : new ClientNegotiation({ mechanisms, userId: process.geteuid?.() ?? 0, ...terms });
+  const origin = formatAddress(stream.address);
+  const result = await join(() => Client.join(wires, stream, handshake, origin, options));
+  return { result, offer: handshake.offer ?? [] };
 }
 
 /** What one bus refuses another one may grant. */

@@ -2,9 +2,8 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import type { ByteStream } from "../transport/byte-stream.ts";
-import { ClientAuthentication } from "../transport/client-authentication.ts";
 import type { ConnectedStream } from "../transport/connect.ts";
-import type { Connection, ConnectionOwner } from "../transport/connection.ts";
+import type { ClientHandshake, Connection, ConnectionOwner } from "../transport/connection.ts";
 import type { FileDescriptor } from "../transport/file-descriptor.ts";
 import {
   HEADER_TO_REWRITE,
@@ -40,28 +39,26 @@ const NO_DESCRIPTORS: FileDescriptor[] = [];
 export class Link implements ConnectionOwner {
   readonly #wires: Wires;
   readonly #owner: LinkOwner;
-  readonly #authentication: ClientAuthentication;
+  readonly #authentication: ClientHandshake;
+  /** Messages that the handshake has to go before; null once it is over, or where all has been said. */
+  #waiting: Uint8Array[] | null;
   readonly #connection: Connection;
   readonly #header: Header = new Header(Memory.of(new Uint8Array(0)));
   readonly #validator: BodyValidator = new BodyValidator();
   readonly #serials: SerialCounter = new SerialCounter();
 
-  /** Owns `stream`, on which nothing has been said yet, and says who we are. */
+  /** Owns `stream`, on which nothing has been said yet, and authenticates. */
   constructor(
     wires: Wires,
     stream: ConnectedStream | ByteStream,
-    expectedGuid: string | null,
+    authentication: ClientHandshake,
     origin: string,
     owner: LinkOwner,
   ) {
     this.#wires = wires;
     this.#owner = owner;
-    const isNative = "descriptor" in stream && stream.descriptor !== null;
-    this.#authentication = new ClientAuthentication({
-      userId: null,
-      wantsDescriptors: isNative,
-      expectedGuid,
-    });
+    this.#authentication = authentication;
+    this.#waiting = authentication.isAllSaid ? null : [];
     this.#connection = wires.attach(stream, this.#authentication, this, origin);
     this.#connection.greet();
     wires.flushSoon();
@@ -92,7 +89,10 @@ export class Link implements ConnectionOwner {
    */
   send(message: Message, descriptors: readonly FileDescriptor[]): number {
     const serial = this.#serials.next();
-    this.#wires.send(this.#connection, encodeMessage(message, serial), descriptors);
+    const bytes = encodeMessage(message, serial);
+    // Only Hello can come so early, which has no descriptors.
+    if (this.#waiting === null) this.#wires.send(this.#connection, bytes, descriptors);
+    else this.#waiting.push(bytes);
     return serial;
   }
 
@@ -128,8 +128,12 @@ export class Link implements ConnectionOwner {
     this.#wires.flushSoon();
   }
 
-  /** Hello has been sent already; its reply says the same and more. */
-  authenticated(): void {}
+  /** Hello has been sent already, or waits; its reply says the same and more. */
+  authenticated(): void {
+    const waiting = this.#waiting ?? [];
+    this.#waiting = null;
+    for (const bytes of waiting) this.#wires.send(this.#connection, bytes, []);
+  }
 
   turnEnded(): void {
     this.#wires.endTurn();

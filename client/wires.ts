@@ -2,11 +2,16 @@
 
 import { type AddonUse, findAddon } from "../transport/addon.ts";
 import { attachByteStream, type ByteStream } from "../transport/byte-stream.ts";
-import type { ClientAuthentication } from "../transport/client-authentication.ts";
 import type { ConnectedStream } from "../transport/connect.ts";
-import { Connection, type ConnectionOwner } from "../transport/connection.ts";
+import {
+  type ClientHandshake,
+  Connection,
+  type ConnectionOwner,
+  type FindCookie,
+} from "../transport/connection.ts";
 import { ownUserCredentials } from "../transport/credentials.ts";
 import { FileDescriptor } from "../transport/file-descriptor.ts";
+import { Keyring } from "../transport/keyring.ts";
 import { NativeTransport } from "../transport/native-transport.ts";
 import { Stage } from "../transport/stage.ts";
 import { attachStream } from "../transport/stream-transport.ts";
@@ -42,6 +47,7 @@ export class Wires {
   readonly strings: Strings = new Strings();
   readonly stage: Stage = new Stage(MAX_CONNECTIONS);
   readonly #native: NativeTransport | null;
+  readonly #keyring: Keyring = new Keyring();
   #sequence = 0;
   #isFlushScheduled = false;
 
@@ -66,13 +72,14 @@ export class Wires {
    */
   attach(
     stream: ConnectedStream | ByteStream,
-    authentication: ClientAuthentication,
+    authentication: ClientHandshake,
     owner: ConnectionOwner,
     origin: string,
   ): Connection {
     const make = (slot: number): Connection =>
       new Connection(0, ownUserCredentials(), slot, slot < 0 ? null : this.#native, origin, owner, {
         authentication,
+        findCookie: this.#findCookie,
         maxMessageBytes: Limit.messageBytes,
       });
     if ("write" in stream) {
@@ -113,6 +120,13 @@ export class Wires {
     stage.to(connection);
     this.flushSoon();
   }
+
+  readonly #findCookie: FindCookie = (request, found) => {
+    this.#keyring.find(request, (cookie) => {
+      found(cookie);
+      this.flushSoon();
+    });
+  };
 
   /** All that is staged in one go is sent together. */
   flushSoon(): void {

@@ -84,6 +84,11 @@ export interface Addon {
   adoptListener(fd: number): number;
   /** A connected, non-blocking descriptor, or -errno; -EAGAIN: the listener's backlog is full now. */
   connectUnix(name: string, isAbstract: boolean): number;
+  /**
+   * Sends one datagram to a Unix socket, whole and without waiting, or not at all: 0 or -errno. -EAGAIN: the receiver's
+   * queue is full; -ENOENT, -ECONNREFUSED: nobody receives; -EMSGSIZE: it is longer than a socket buffer.
+   */
+  sendDatagram(name: string, isAbstract: boolean, bytes: Uint8Array): number;
   /** Two connected non-blocking stream sockets, or -errno. */
   socketPair(): readonly [number, number] | number;
   closeDescriptor(fd: number): number;
@@ -91,6 +96,8 @@ export interface Addon {
   duplicateDescriptor(fd: number): number;
   /** Lets no program that this process starts inherit `first` or any higher descriptor; 0, or -errno. */
   closeOnExec(first: number): number;
+  /** Sets RLIMIT_NOFILE of a process (0: this one); 0 or -errno (-EPERM: another user's, or more than the hard limit). */
+  limitOpenFiles(processId: number, soft: number, hard: number): number;
   /** A memfd that holds a copy of `bytes` and may be sealed, or -errno. */
   memoryDescriptor(bytes: Uint8Array): number;
   /** Up to `byteLength` bytes from position 0 on, or -errno. */

@@ -12,6 +12,12 @@ export interface HeldMessage {
   readonly unixFds: number;
 }
 
+/** A place between such messages, for something of the bus's own that is to keep its order among them. */
+export interface HeldPlace {
+  /** Called once, when the name has been found and what is before has been delivered. */
+  readonly reached: () => void;
+}
+
 /**
  * Waiting messages by the name they wait for, in the order of their arrival.
  *
@@ -19,7 +25,7 @@ export interface HeldMessage {
  * it when it disconnects.
  */
 export class PendingMessages {
-  readonly #byName: Map<string, HeldMessage[]> = new Map();
+  readonly #byName: Map<string, (HeldMessage | HeldPlace)[]> = new Map();
   readonly #bytesOf: Map<Endpoint, number> = new Map();
 
   /** Is anybody waiting for `name`? */
@@ -36,7 +42,7 @@ export class PendingMessages {
     const waiting = { messages: 0, unixFds: 0 };
     if (!this.#bytesOf.has(sender)) return waiting;
     for (const held of [...this.#byName.values()].flat()) {
-      if (held.sender !== sender) continue;
+      if ("reached" in held || held.sender !== sender) continue;
       waiting.messages++;
       waiting.unixFds += held.unixFds;
     }
@@ -44,17 +50,27 @@ export class PendingMessages {
   }
 
   hold(name: string, held: HeldMessage): void {
-    const waiting = this.#byName.get(name);
-    if (waiting === undefined) this.#byName.set(name, [held]);
-    else waiting.push(held);
+    this.#append(name, held);
     this.#bytesOf.set(held.sender, this.bytesOf(held.sender) + held.byteLength);
   }
 
+  /** Keeps a place until `name` is found, or `leave` gives it up; that it is not found does not matter. */
+  holdPlace(name: string, place: HeldPlace): void {
+    this.#append(name, place);
+  }
+
+  leave(name: string, place: HeldPlace): void {
+    this.#keep(
+      name,
+      (this.#byName.get(name) ?? []).filter((held) => held !== place),
+    );
+  }
+
   /** Takes what waits for `name`, in order. */
-  take(name: string): HeldMessage[] {
+  take(name: string): (HeldMessage | HeldPlace)[] {
     const waiting = this.#byName.get(name) ?? [];
     this.#byName.delete(name);
-    for (const held of waiting) this.#refund(held);
+    for (const held of waiting) if (!("reached" in held)) this.#refund(held);
     return waiting;
   }
 
@@ -63,18 +79,34 @@ export class PendingMessages {
     const taken: HeldMessage[] = [];
     if (!this.#bytesOf.has(sender)) return taken;
     for (const [name, waiting] of this.#byName) {
-      const rest = waiting.filter((held) => held.sender !== sender);
-      for (const held of waiting) if (held.sender === sender) taken.push(held);
-      if (rest.length === 0) this.#byName.delete(name);
-      else this.#byName.set(name, rest);
+      const rest: (HeldMessage | HeldPlace)[] = [];
+      for (const held of waiting) {
+        if ("reached" in held || held.sender !== sender) rest.push(held);
+        else taken.push(held);
+      }
+      this.#keep(name, rest);
     }
     this.#bytesOf.delete(sender);
     return taken;
   }
 
-  /** All that waits, for a snapshot. */
+  /** All messages that wait, for a snapshot. */
   *entries(): Generator<readonly [string, readonly HeldMessage[]]> {
-    yield* this.#byName;
+    for (const [name, waiting] of this.#byName) {
+      const messages = waiting.filter((held): held is HeldMessage => !("reached" in held));
+      if (messages.length > 0) yield [name, messages];
+    }
+  }
+
+  #append(name: string, held: HeldMessage | HeldPlace): void {
+    const waiting = this.#byName.get(name);
+    if (waiting === undefined) this.#byName.set(name, [held]);
+    else waiting.push(held);
+  }
+
+  #keep(name: string, waiting: (HeldMessage | HeldPlace)[]): void {
+    if (waiting.length === 0) this.#byName.delete(name);
+    else this.#byName.set(name, waiting);
   }
 
   #refund(held: HeldMessage): void {

@@ -49,8 +49,11 @@ export interface Meaning {
   notFound(sender: Endpoint, header: Header, why: GatewayFailure): void;
   /** `header`'s message, which `receiver` asked for by a rule, has descriptors that it cannot have. */
   withheld(sender: Endpoint, header: Header, receiver: Endpoint): void;
-  /** `receiver`, which asked for `header`'s message by a rule, may not have it; only monitors are told. */
-  denied(sender: Endpoint, header: Header, receiver: Endpoint): void;
+  /**
+   * `receiver`, which asked for `header`'s message by a rule, may not have it; only monitors are told. A null sender is
+   * the bus itself.
+   */
+  denied(sender: Endpoint | null, header: Header, receiver: Endpoint): void;
   /** A message of the bus itself, of that serial, may not be received; only monitors are told. */
   untold(serial: number): void;
   /** A receiver that must not miss anything could not be given a message. */
@@ -165,9 +168,11 @@ export class Router {
     const { memory, offset } = header;
     if (this.monitors.isActive) this.monitors.seeFromDriver(memory, offset, length, sequence, 0);
     const count = asked === 0 ? 0 : this.#admit(null, header, asked, null);
-    if (count === 0) return;
-    this.#stage.message(sequence, memory, offset, length, 0, 0, memory, 0, 0, 0);
-    this.#delivery.toReceivers(this.#subscriptions.receivers, count, 0, null);
+    if (count !== 0) {
+      this.#stage.message(sequence, memory, offset, length, 0, 0, memory, 0, 0, 0);
+      this.#delivery.toReceivers(this.#subscriptions.receivers, count, 0, null);
+    }
+    if (this.#denied.length !== 0) this.#reportDenied(null, header);
   }
 
   /**
@@ -237,6 +242,13 @@ export class Router {
       sender.peakPendingUnixFds = Math.max(sender.peakPendingUnixFds, waiting);
     }
     return true;
+  }
+
+  /** Calls `reached` between the messages that wait for `name` now and those that will; returns how to give that up. */
+  holdPlace(name: string, reached: () => void): () => void {
+    const place = { reached };
+    this.pending.holdPlace(name, place);
+    return () => this.pending.leave(name, place);
   }
 
   /** The gateway found `name`: what waited for it is routed now, in order. */
@@ -388,7 +400,7 @@ export class Router {
       this.#delivery.toReceivers(this.#subscriptions.receivers, count, unixFds, except);
       if (unixFds !== 0 && this.monitors.isActive) this.#reportWithheld(sender, except, count);
     }
-    if (this.#denied.length !== 0) this.#reportDenied(sender);
+    if (this.#denied.length !== 0) this.#reportDenied(sender, this.#header);
   }
 
   #mayPass(gatekeeper: Gatekeeper, sender: Endpoint, receiver: Endpoint): boolean {
@@ -413,7 +425,7 @@ export class Router {
       const receiver = this.#directory.at(index);
       if (receiver === null || receiver === except) continue;
       if (gatekeeper.mayHear(sender, receiver, header)) receivers[admitted++] = index;
-      else if (sender !== null && this.monitors.isActive) this.#denied.push(receiver);
+      else if (this.monitors.isActive) this.#denied.push(receiver);
     }
     return admitted;
   }
@@ -434,10 +446,10 @@ export class Router {
     return hasSucceeded;
   }
 
-  #reportDenied(sender: Endpoint): void {
+  #reportDenied(sender: Endpoint | null, header: Header): void {
     const denied = this.#denied;
     this.#denied = [];
-    for (const receiver of denied) this.#meaning.denied(sender, this.#header, receiver);
+    for (const receiver of denied) this.#meaning.denied(sender, header, receiver);
   }
 
   /** Of the first `count` receivers of the message in hand, those that cannot have its descriptors. */
@@ -481,6 +493,12 @@ export class Router {
   #settle(name: string, isFound: boolean, why: GatewayFailure | null): void {
     const header = this.#header;
     for (const held of this.pending.take(name)) {
+      if ("reached" in held) {
+        if (isFound) held.reached();
+        else this.pending.holdPlace(name, held);
+        this.#stage.flush();
+        continue;
+      }
       if (!held.sender.connection.isClosed) {
         // It was parsed and validated when it came; only the header in hand has to be filled again.
         this.#intake.takeKept(held.memory, held.descriptors);

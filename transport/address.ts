@@ -21,6 +21,19 @@ export type ListenTarget =
   | { readonly kind: "abstract"; readonly name: string }
   /** A socket with a random name in this directory. */
   | { readonly kind: "directory"; readonly directory: string }
+  | {
+      readonly kind: "tcp";
+      /** What clients are told to connect to. */
+      readonly host: string;
+      /** The host or address to bind; null: every interface. */
+      readonly bind: string | null;
+      /** 0: any that is free. */
+      readonly port: number;
+      /** 0: either. */
+      readonly family: 0 | 4 | 6;
+      /** Do clients have to know the contents of a file that is made for that? */
+      readonly hasNonce: boolean;
+    }
   /** The sockets that whoever started this process has opened for it. */
   | { readonly kind: "systemd" };
 
@@ -37,6 +50,8 @@ export type ConnectTarget =
       /** The file with the 16 bytes that a nonce-tcp server wants to see first, or null. */
       readonly nonceFile: string | null;
     }
+  /** A bus that dbus-launch(1) finds, or starts, for this user and X display. */
+  | { readonly kind: "autolaunch" }
   /** A program whose standard input and output are the connection; `words` begin with argv[0]. */
   | { readonly kind: "program"; readonly path: string; readonly words: readonly string[] };
 
@@ -128,6 +143,11 @@ export function guidOf(address: Address): string | null {
   return guid.toLowerCase();
 }
 
+/** Does a server on this address know nothing of its peers but what they prove? */
+export function isNetwork({ transport }: Address): boolean {
+  return transport === "tcp" || transport === "nonce-tcp";
+}
+
 /**
  * What a server has to bind for this address; `guid` and unknown keys are ignored, as in dbus-daemon.
  *
@@ -136,13 +156,22 @@ export function guidOf(address: Address): string | null {
  * @throws AddressError if the address is not listenable here
  */
 export function listenTargetOf(address: Address, runtimeDirectory: string | null): ListenTarget {
-  if (address.transport === "systemd") return { kind: "systemd" };
-  if (address.transport !== "unix") {
-    throw unsupportedError(
-      address,
-      `cannot listen on "${address.transport}", only on unix and systemd`,
-    );
+  switch (address.transport) {
+    case "unix":
+      return unixListenTargetOf(address, runtimeDirectory);
+    case "tcp":
+    case "nonce-tcp":
+      return tcpListenTargetOf(address);
+    case "systemd":
+      return { kind: "systemd" };
+    default: {
+      const reason = `cannot listen on "${address.transport}", only on unix, tcp, nonce-tcp and systemd`;
+      throw unsupportedError(address, reason);
+    }
   }
+}
+
+function unixListenTargetOf(address: Address, runtimeDirectory: string | null): ListenTarget {
   const key = onlyKeyOf(address, ["path", "dir", "tmpdir", "abstract", "runtime"]);
   const value = checkedValueOf(address, key);
   switch (key) {
@@ -167,6 +196,35 @@ export function listenTargetOf(address: Address, runtimeDirectory: string | null
 }
 
 /**
+ * Values that cannot be used are not errors that end a search, as they are in paths: dbus-daemon tries
+ * the next address of the list. `noncefile` is ignored: the file is made up.
+ */
+function tcpListenTargetOf(address: Address): ListenTarget {
+  const given = (key: string): string | null =>
+    address.properties.has(key) ? checkedValueOf(address, key) : null;
+  const host = given("host") ?? "localhost";
+  const bind = given("bind") ?? host;
+  const port = given("port") ?? "0";
+  const family = given("family");
+  const refuse = (reason: string, key: string): AddressError =>
+    unsupportedError(address, reason, key);
+  if (!/^[0-9]{1,5}$/.test(port) || Number(port) > 65535) {
+    throw refuse("a port to listen on is a number from 0 to 65535", "port");
+  }
+  if (family !== null && family !== "ipv4" && family !== "ipv6") {
+    throw refuse('a family is "ipv4" or "ipv6"', "family");
+  }
+  return {
+    kind: "tcp",
+    host,
+    bind: bind === "*" ? null : bind,
+    port: Number(port),
+    family: family === null ? 0 : family === "ipv4" ? 4 : 6,
+    hasNonce: address.transport === "nonce-tcp",
+  };
+}
+
+/**
  * What a client has to connect to for this address.
  *
  * @throws AddressError if it cannot connect to such an address
@@ -181,11 +239,13 @@ export function connectTargetOf(address: Address): ConnectTarget {
       return tcpTargetOf(address, requiredValueOf(address, "noncefile"));
     case "unixexec":
       return programTargetOf(address);
-    default:
-      throw unsupportedError(
-        address,
-        `cannot connect to "${address.transport}", only to unix, tcp, nonce-tcp and unixexec`,
-      );
+    case "autolaunch":
+      // Its "scope" means something on Windows only.
+      return { kind: "autolaunch" };
+    default: {
+      const reason = `cannot connect to "${address.transport}", only to unix, tcp, nonce-tcp, unixexec and autolaunch`;
+      throw unsupportedError(address, reason);
+    }
   }
 }
 

@@ -11,6 +11,7 @@
 
 import type { Memory } from "../wire/memory.ts";
 import { encodeHex } from "./authentication/external.ts";
+import type { ClientHandshake } from "./authentication/handshake.ts";
 import {
   type Command,
   commandOf,
@@ -37,7 +38,10 @@ export interface ClientAuthenticationOptions {
   readonly expectedGuid: string | null;
 }
 
-export class ClientAuthentication {
+export class ClientAuthentication implements ClientHandshake {
+  readonly isAllSaid = true;
+  /** EXTERNAL needs none. */
+  readonly cookieRequest = null;
   readonly #options: ClientAuthenticationOptions;
   readonly #reader: LineReader = new LineReader(MAX_LINE_BYTES);
   #state: ClientAuthenticationState;
@@ -45,6 +49,7 @@ export class ClientAuthentication {
   #guid = "";
   #descriptorsNegotiated = false;
   #failure = "";
+  #offer: readonly string[] | null = null;
 
   constructor(options: ClientAuthenticationOptions) {
     this.#options = options;
@@ -67,6 +72,10 @@ export class ClientAuthentication {
 
   get descriptorsNegotiated(): boolean {
     return this.#descriptorsNegotiated;
+  }
+
+  get offer(): readonly string[] | null {
+    return this.#offer;
   }
 
   /** Why `receive` returned -1, fit for a log; "" as long as it has not. */
@@ -111,6 +120,8 @@ export class ClientAuthentication {
     return this.#state === "failed" ? -1 : at - offset;
   }
 
+  proceed(): void {}
+
   #isOpen(): boolean {
     return this.#state !== "done" && this.#state !== "failed";
   }
@@ -118,6 +129,7 @@ export class ClientAuthentication {
   #heed(line: string): void {
     const command = commandOf(line);
     if (command.name === "REJECTED" && this.#state !== "agreement") {
+      this.#offer = command.argument.split(" ");
       this.#fail(`the server rejected the user; it offers ${quoted(command.argument)}`);
     } else if (this.#state === "data" && command.name === "DATA") {
       this.#state = "ok";

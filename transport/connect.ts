@@ -16,8 +16,10 @@ import {
   formatAddress,
   parseAddresses,
 } from "./address.ts";
+import { autolaunchedAddress } from "./autolaunch.ts";
 import { FileDescriptor } from "./file-descriptor.ts";
 import { errorNameOf } from "./listening/listen-error.ts";
+import { NONCE_BYTES } from "./listening/nonce.ts";
 
 /** A connected stream: either `descriptor` or `socket` is there, and is the caller's to close. */
 export interface ConnectedStream {
@@ -46,9 +48,6 @@ export class ConnectError extends Error {
 
 /** How long to wait, again and again, for a listener whose queue is full: about two seconds in all. */
 const BUSY_WAITS_MS: readonly number[] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
-
-/** https://dbus.freedesktop.org/doc/dbus-specification.html#transports-nonce-tcp-sockets */
-const NONCE_BYTES = 16;
 
 const { EAGAIN } = constants.errno;
 
@@ -95,7 +94,25 @@ export async function openAddress(
       return addon === null
         ? "the native addon is needed for unixexec"
         : openProgram(address, target.path, target.words, addon);
+    case "autolaunch":
+      return openAutolaunched(addon);
   }
+}
+
+/** The stream has the address that dbus-launch told. */
+async function openAutolaunched(addon: Addon | null): Promise<ConnectedStream | string> {
+  const addresses = await autolaunchedAddress(process.env);
+  if ("reason" in addresses) return addresses.reason;
+  const reasons: string[] = [];
+  for (const address of parseAddresses(addresses.text)) {
+    const result =
+      address.transport === "autolaunch"
+        ? "dbus-launch knows none either"
+        : await openAddress(address, addon);
+    if (typeof result !== "string") return result;
+    reasons.push(`${formatAddress(address)}: ${result}`);
+  }
+  return reasons.join("; ");
 }
 
 async function openDescriptor(

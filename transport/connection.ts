@@ -2,9 +2,14 @@
 
 import type { Memory } from "../wire/memory.ts";
 import { FIXED_HEADER_BYTES, Limit } from "../wire/protocol.ts";
-import type { ClientAuthentication } from "./client-authentication.ts";
-import type { Credentials } from "./credentials.ts";
+import type { CookieRequest, FindCookie } from "./authentication/cookie.ts";
+import type { ClientHandshake, Handshake } from "./authentication/handshake.ts";
+import { type Credentials, recognizedCredentials } from "./credentials.ts";
+import type { Mechanism } from "./mechanism.ts";
 import { ServerAuthentication } from "./server-authentication.ts";
+
+export type { FindCookie } from "./authentication/cookie.ts";
+export type { ClientHandshake } from "./authentication/handshake.ts";
 
 const LITTLE = 0x6c;
 const BIG = 0x42;
@@ -56,15 +61,22 @@ export interface NativeLink {
 /** How strict the handshake and the framing are. */
 export interface ConnectionOptions {
   readonly guid: string;
-  readonly mechanisms: readonly string[];
+  readonly mechanisms: readonly Mechanism[];
+  /** Looks cookies up, and after it has told one sends what is staged. Default: there are none. */
+  readonly findCookie?: FindCookie;
   readonly maxMessageBytes: number;
 }
 
 /** The client's end has no choice of peers; it says who it is. */
 export interface ClientConnectionOptions {
-  readonly authentication: ClientAuthentication;
+  readonly authentication: ClientHandshake;
+  readonly findCookie: FindCookie;
   readonly maxMessageBytes: number;
 }
+
+const findNoCookie: FindCookie = (_request, found) => {
+  queueMicrotask(() => found("there is no keyring"));
+};
 
 /**
  * A peer's connection: SASL first, then messages.
@@ -75,7 +87,10 @@ export interface ClientConnectionOptions {
 export class Connection {
   /** Dense number of this connection on its bus, reused after it is closed. */
   readonly index: number;
-  readonly credentials: Credentials;
+  /** What was known of the peer when it was accepted. */
+  readonly accepted: Credentials;
+  /** The same, unless it authenticated in a way by which it is somebody else, or nobody. */
+  credentials: Credentials;
   /** The addon's number of the socket, or -1. */
   readonly slot: number;
   readonly link: NativeLink | null;
@@ -96,7 +111,8 @@ export class Connection {
   consumedBytes = 0;
   readonly #owner: ConnectionOwner;
   readonly #maxMessageBytes: number;
-  #authentication: ServerAuthentication | ClientAuthentication | null;
+  readonly #findCookie: FindCookie;
+  #authentication: ServerAuthentication | ClientHandshake | null;
 
   constructor(
     index: number,
@@ -108,12 +124,14 @@ export class Connection {
     options: ConnectionOptions | ClientConnectionOptions,
   ) {
     this.index = index;
+    this.accepted = credentials;
     this.credentials = credentials;
     this.slot = slot;
     this.link = link;
     this.origin = origin;
     this.#owner = owner;
     this.#maxMessageBytes = options.maxMessageBytes;
+    this.#findCookie = options.findCookie ?? findNoCookie;
     this.#authentication =
       "authentication" in options
         ? options.authentication
@@ -193,10 +211,14 @@ export class Connection {
 
   /**
    * Everything the kernel tells about the peer, asked for when it is needed: `credentials` has only
-   * the ids. The caller owns the process descriptor in it.
+   * the ids. The caller owns the process descriptor in it. A peer that has not authenticated as whom the
+   * kernel says it is has what `credentials` has.
    */
   readCredentials(): Credentials {
-    return this.link === null ? this.credentials : this.link.credentials(this.slot);
+    const isAsAccepted = this.credentials === this.accepted;
+    return this.link === null || !isAsAccepted
+      ? this.credentials
+      : this.link.credentials(this.slot);
   }
 
   /** Leaves further input where it is until `resume`. */
@@ -249,7 +271,7 @@ export class Connection {
   }
 
   #authenticate(
-    authentication: ServerAuthentication | ClientAuthentication,
+    authentication: ServerAuthentication | ClientHandshake,
     memory: Memory,
     offset: number,
     end: number,
@@ -262,13 +284,39 @@ export class Connection {
       return 0;
     }
     this.consumedBytes += consumed;
-    if (authentication.isDone) {
+    if (authentication.cookieRequest !== null) {
+      this.#awaitCookie(authentication, authentication.cookieRequest);
+    } else if (authentication.isDone) {
+      this.#recognize(authentication);
       this.#authentication = null;
       this.isAuthenticated = true;
       this.passesDescriptors = authentication.descriptorsNegotiated;
       this.#owner.authenticated(this);
     }
     return consumed;
+  }
+
+  /** The handshake stands still, and nothing is read, until the cookie has been looked up. */
+  #awaitCookie(authentication: Handshake, request: CookieRequest): void {
+    this.pause();
+    this.#findCookie(request, (found) => {
+      if (this.isClosed) return;
+      authentication.proceed(found);
+      this.#sendText(authentication.takeReply());
+      if (authentication.failure !== "") {
+        this.close(`authentication failed: ${authentication.failure}`);
+      } else {
+        this.resume();
+      }
+    });
+  }
+
+  /** Who proves to be a user, or wants to be nobody, is not taken for whom the kernel knows. */
+  #recognize(authentication: Handshake): void {
+    if (!(authentication instanceof ServerAuthentication)) return;
+    const { mechanism, userId } = authentication;
+    if (mechanism === "EXTERNAL") return;
+    this.credentials = recognizedCredentials(this.accepted, userId);
   }
 
   #sendText(text: string): void {

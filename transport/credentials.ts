@@ -62,6 +62,24 @@ export function ownUserCredentials(): Credentials {
   };
 }
 
+/** Nobody vouches for a peer that came over the network. */
+export const UNKNOWN_PEER: Credentials = {
+  processId: null,
+  userId: null,
+  groupId: null,
+  groups: null,
+  securityLabel: null,
+  processDescriptor: null,
+};
+
+/**
+ * A peer that was accepted with some credentials and authenticated as this user, or as nobody, by other
+ * means than these: as in dbus-daemon only its process is still what the kernel says.
+ */
+export function recognizedCredentials(accepted: Credentials, userId: number | null): Credentials {
+  return { ...UNKNOWN_PEER, processId: accepted.processId, userId };
+}
+
 /** SO_PEERGROUPS gives the supplementary groups only; UnixGroupIDs is to have them all, sorted. */
 function withPrimaryGroup(groups: readonly number[], primary: number): readonly number[] {
   return [...new Set([primary, ...groups])].sort((a, b) => a - b);

@@ -19,25 +19,33 @@ import { inheritedSockets } from "./listening/inherited.ts";
 import { errorNameOf, failure, ListenError } from "./listening/listen-error.ts";
 import { openPrivateServer } from "./listening/private-server.ts";
 import { checkLength, makeWay, randomName, type TakeoverOptions } from "./listening/socket-name.ts";
+import { adoptTcpServer, openTcpServers, type TcpServers } from "./listening/tcp-server.ts";
 
 export { ListenError } from "./listening/listen-error.ts";
 export type { Takeover } from "./listening/socket-name.ts";
 
 export interface ListenOptions extends TakeoverOptions {
-  /** Without it only `unix:path`, `dir`, `tmpdir` and `runtime` work, in directories of our own. */
+  /** Without it of unix only `path`, `dir`, `tmpdir` and `runtime` work, in directories of our own. */
   readonly addon: Addon | null;
   /** Where XDG_RUNTIME_DIR and LISTEN_FDS come from; process.env unless given. LISTEN_* are removed. */
   readonly environment?: Record<string, string | undefined>;
 }
 
-/** A listening socket: either `descriptor` or `server` is there. */
+/** A listening socket: `descriptor`, or `servers` of Node's. */
 export interface Listener {
   /** What clients connect to, without a GUID. */
   readonly address: Address;
   /** With the addon. Whoever accepts from it may `take` it. */
   readonly descriptor: FileDescriptor | null;
-  /** Without the addon. Connections on it come from our own user, see `ownUserCredentials`. */
-  readonly server: Server | null;
+  /** Without the addon, and for TCP. */
+  readonly servers: readonly Server[];
+  /**
+   * Does nobody vouch for who connects to the servers? Else connections come from our own user, see
+   * `ownUserCredentials`.
+   */
+  readonly isNetwork: boolean;
+  /** What a client has to send before anything else, or null. */
+  readonly nonce: Uint8Array | null;
   /** Stops listening and removes what was made in the file system, if it is still what was made. */
   close(): void;
 }
@@ -82,9 +90,14 @@ async function openAddress(address: Address, options: ListenOptions): Promise<Li
   const environment = options.environment ?? process.env;
   const target = listenTargetOf(address, environment["XDG_RUNTIME_DIR"] ?? null);
   const { addon } = options;
+  if (target.kind === "tcp") {
+    return [networkListener(await openTcpServers(address, target, BACKLOG))];
+  }
   if (addon === null) {
     const { path, server, close } = await openPrivateServer(address, target, options, BACKLOG);
-    return [{ address: addressOf("unix", { path }), descriptor: null, server, close }];
+    const at = addressOf("unix", { path });
+    const servers = [server];
+    return [{ address: at, descriptor: null, servers, isNetwork: false, nonce: null, close }];
   }
   switch (target.kind) {
     case "path":
@@ -94,11 +107,19 @@ async function openAddress(address: Address, options: ListenOptions): Promise<Li
     case "directory":
       return [openInDirectory(address, target.directory, addon)];
     case "systemd":
-      return inheritedSockets(address, addon, environment).map(
-        ({ address: resolved, descriptor }) =>
-          listenerOf(resolved, new FileDescriptor(descriptor, addon), () => {}),
+      return Promise.all(
+        inheritedSockets(address, addon, environment).map(
+          async ({ address: resolved, descriptor }) =>
+            resolved === null
+              ? networkListener(await adoptTcpServer(address, descriptor))
+              : listenerOf(resolved, new FileDescriptor(descriptor, addon), () => {}),
+        ),
       );
   }
+}
+
+function networkListener(servers: TcpServers): Listener {
+  return { descriptor: null, isNetwork: true, ...servers };
 }
 
 function openPath(address: Address, path: string, addon: Addon, options: ListenOptions): Listener {
@@ -162,7 +183,9 @@ function listenerOf(address: Address, descriptor: FileDescriptor, remove: () => 
   return {
     address,
     descriptor,
-    server: null,
+    servers: [],
+    isNetwork: false,
+    nonce: null,
     close: () => {
       if (!isOpen) return;
       isOpen = false;

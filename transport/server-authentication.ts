@@ -5,65 +5,54 @@
  *
  *     credentials ──NUL──▶ auth ──AUTH──▶ begin ──BEGIN──▶ done
  *                           ▲ │ ▲           │
- *                           │ └─┼──▶ data ──┘     any state ──violation──▶ failed
+ *                           │ ├─┼──▶ data ──┤     any state ──violation──▶ failed
+ *                           │ └─┼▶ cookie ▶ proof ─┘
  *                           └───┴─ REJECTED
  *
  * The answers are those of dbus-daemon 1.14.10, word for word; test/transport compares them. Who the
  * peer is was told by the kernel when it connected: EXTERNAL only lets it say which identity it wants,
- * and the only one it can have is that one.
+ * and the only one it can have is that one. DBUS_COOKIE_SHA1 makes sure of the user that runs the bus,
+ * by a secret that only this user can read; ANONYMOUS makes sure of nothing.
+ *
+ * In state "cookie" nothing is read: whoever does the I/O looks `cookieRequest` up and calls `proceed`.
  */
 
+import { isUtf8 } from "node:buffer";
 import type { Memory } from "../wire/memory.ts";
-import { decodeHex, userIdOf } from "./authentication/external.ts";
+import {
+  type Cookie,
+  CookieExchange,
+  type CookieRequest,
+  SERVER_CONTEXT,
+} from "./authentication/cookie.ts";
+import { decodeHex, encodeHex, userIdOf } from "./authentication/external.ts";
+import type { Handshake } from "./authentication/handshake.ts";
 import { commandOf, isPlainAscii, LineReader, quoted } from "./authentication/line.ts";
+import type {
+  ServerAuthenticationOptions,
+  ServerAuthenticationRecord,
+  ServerAuthenticationState,
+} from "./authentication/server-terms.ts";
+import type { Mechanism } from "./mechanism.ts";
+
+export type { ServerAuthenticationOptions } from "./authentication/server-terms.ts";
 
 /** What dbus-daemon buffers of a line, or of answers, before it gives up on a peer. */
 const MAX_LINE_BYTES = 16384;
 /** How often dbus-daemon says REJECTED: with the sixth it disconnects. */
 const MAX_REJECTIONS = 6;
 
-/** Where a handshake stands: what it waits for, or how it ended. */
-export type ServerAuthenticationState =
-  | "credentials"
-  | "auth"
-  | "data"
-  | "begin"
-  | "done"
-  | "failed";
-
-export interface ServerAuthenticationOptions {
-  /** 32 hexadecimal digits, sent with OK. */
-  readonly guid: string;
-  /** Names that REJECTED lists. Only EXTERNAL is carried out; any other is rejected when tried. */
-  readonly mechanisms: readonly string[];
-  /** The peer's user as the kernel tells it, or null if nobody vouches for the peer. */
-  readonly peerUserId: number | null;
-  /** May NEGOTIATE_UNIX_FD be agreed to? */
-  readonly allowsDescriptors: boolean;
-  /** The longest line with its CR LF, and the most bytes of replies that may wait; 16384. */
-  readonly maxLineBytes?: number;
-  /** The handshake fails when it has said REJECTED this often; 6. */
-  readonly maxRejections?: number;
-}
-
-/** Everything a handshake is, as plain data that survives JSON. */
-export interface ServerAuthenticationRecord extends Required<ServerAuthenticationOptions> {
-  readonly state: ServerAuthenticationState;
-  readonly rejections: number;
-  readonly userId: number | null;
-  readonly descriptorsNegotiated: boolean;
-  readonly failure: string;
-  /** The beginning of a line, a character for each byte. */
-  readonly partialLine: string;
-  readonly reply: string;
-}
-
-export class ServerAuthentication {
+export class ServerAuthentication implements Handshake {
   readonly #options: Required<ServerAuthenticationOptions>;
   #reader: LineReader;
   #state: ServerAuthenticationState = "credentials";
   #rejections = 0;
+  #mechanism: Mechanism | null = null;
   #userId: number | null = null;
+  /** In state "cookie". */
+  #cookieRequest: CookieRequest | null = null;
+  /** In state "proof". */
+  #exchange: CookieExchange | null = null;
   #descriptorsNegotiated = false;
   #failure = "";
   #reply = "";
@@ -80,12 +69,13 @@ export class ServerAuthentication {
     this.#reader = new LineReader(this.#options.maxLineBytes);
   }
 
-  /** Takes up the handshake where `snapshot` found it. */
+  /** Takes up the handshake where `snapshot` found it; a challenge has no right answer any more. */
   static restore(record: ServerAuthenticationRecord): ServerAuthentication {
     const authentication = new ServerAuthentication(record);
     authentication.#reader = new LineReader(record.maxLineBytes, record.partialLine);
     authentication.#state = record.state;
     authentication.#rejections = record.rejections;
+    authentication.#mechanism = record.mechanism;
     authentication.#userId = record.userId;
     authentication.#descriptorsNegotiated = record.descriptorsNegotiated;
     authentication.#failure = record.failure;
@@ -102,9 +92,19 @@ export class ServerAuthentication {
     return this.#state === "done";
   }
 
-  /** The user the peer acts for, or null as long as it has not been told OK. */
+  /** How the peer was told OK, or null as long as it has not been. */
+  get mechanism(): Mechanism | null {
+    return this.#mechanism;
+  }
+
+  /** The user the peer acts for, or null as long as it has not been told OK, and if it is anonymous. */
   get userId(): number | null {
     return this.#userId;
+  }
+
+  /** The cookie without which the handshake does not go on, or null. */
+  get cookieRequest(): CookieRequest | null {
+    return this.#cookieRequest;
   }
 
   /** AGREE_UNIX_FD was sent. As in dbus-daemon that stays so even if the peer then starts over. */
@@ -119,8 +119,8 @@ export class ServerAuthentication {
 
   /**
    * Takes the bytes [offset, end) and returns how many it consumed: all of them, unless BEGIN was
-   * among them; what follows that is left for the message stream. -1 says that the connection has to
-   * be closed, after what `takeReply` still has was sent.
+   * among them; what follows that is left for the message stream. Less also if a cookie is needed. -1
+   * says that the connection has to be closed, after what `takeReply` still has was sent.
    */
   receive(memory: Memory, offset: number, end: number): number {
     const bytes = memory.bytes;
@@ -132,6 +132,7 @@ export class ServerAuthentication {
       at++;
     }
     while (at < end && this.#isOpen()) {
+      if (this.#state === "cookie") break;
       const consumed = this.#reader.read(bytes, at, end);
       if (consumed < 0) {
         return this.#fail(`a line is longer than ${this.#options.maxLineBytes} bytes`);
@@ -154,13 +155,31 @@ export class ServerAuthentication {
     return reply;
   }
 
-  /** The handshake as plain data; `restore` makes an equal one. */
+  /** The cookie that was asked for, or in words why there is none; then input goes on. */
+  proceed(found: Cookie | string): void {
+    if (this.#state !== "cookie") return;
+    this.#cookieRequest = null;
+    if (typeof found === "string") {
+      this.#reject(`it cannot be challenged: ${found}`);
+      return;
+    }
+    this.#exchange = new CookieExchange(found);
+    this.#reply += `DATA ${encodeHex(this.#exchange.challengeText)}\r\n`;
+    this.#state = "proof";
+  }
+
+  /**
+   * The handshake as plain data; `restore` makes an equal one. No secret is in it: whoever is looking
+   * for a cookie, or has been challenged with one, is rejected once more and may try again.
+   */
   snapshot(): ServerAuthenticationRecord {
+    if (this.#state === "cookie") this.proceed("the bus moves");
     return {
       ...this.#options,
       mechanisms: [...this.#options.mechanisms],
       state: this.#state,
       rejections: this.#rejections,
+      mechanism: this.#mechanism,
       userId: this.#userId,
       descriptorsNegotiated: this.#descriptorsNegotiated,
       failure: this.#failure,
@@ -184,12 +203,14 @@ export class ServerAuthentication {
         this.#inAuth(name, argument);
         break;
       case "data":
+      case "proof":
         this.#inData(name, argument);
         break;
       case "begin":
         this.#inBegin(name);
         break;
       case "credentials":
+      case "cookie":
       case "done":
       case "failed":
         break;
@@ -229,7 +250,8 @@ export class ServerAuthentication {
         this.#reject(`the peer sent ${name}`);
         break;
       case "DATA":
-        this.#external(argument);
+        if (this.#state === "data") this.#external(argument);
+        else this.#proof(argument);
         break;
       case "BEGIN":
         this.#fail("BEGIN before authentication");
@@ -266,11 +288,20 @@ export class ServerAuthentication {
   }
 
   #auth(argument: string): void {
-    const { name: mechanism, argument: response } = commandOf(argument);
-    if (mechanism === "EXTERNAL" && this.#options.mechanisms.includes(mechanism)) {
-      this.#external(response);
-    } else {
-      this.#reject(`mechanism ${quoted(mechanism)} is not available`);
+    const { name, argument: response } = commandOf(argument);
+    const mechanism = this.#options.mechanisms.find((each) => each === name);
+    switch (mechanism) {
+      case "EXTERNAL":
+        this.#external(response);
+        break;
+      case "DBUS_COOKIE_SHA1":
+        this.#cookieOf(response);
+        break;
+      case "ANONYMOUS":
+        this.#anonymous(response);
+        break;
+      case undefined:
+        this.#reject(`mechanism ${quoted(name)} is not available`);
     }
   }
 
@@ -288,10 +319,52 @@ export class ServerAuthentication {
     } else if (identity !== "" && userIdOf(identity) !== peerUserId) {
       this.#reject(`user ${peerUserId} wants to be ${quoted(identity)}`);
     } else {
-      this.#userId = peerUserId;
-      this.#reply += `OK ${this.#options.guid}\r\n`;
-      this.#state = "begin";
+      this.#accept("EXTERNAL", peerUserId);
     }
+  }
+
+  /** Who wants to prove to be the user that runs the bus. */
+  #cookieOf(response: string): void {
+    const user = decodeHex(response);
+    if (user === null) {
+      this.#error("Invalid hex encoding");
+    } else if (user === "") {
+      this.#reject("it does not say who it is");
+    } else {
+      this.#cookieRequest = { context: SERVER_CONTEXT, id: null, user };
+      this.#state = "cookie";
+    }
+  }
+
+  #proof(response: string): void {
+    const text = decodeHex(response);
+    if (text === null) {
+      this.#error("Invalid hex encoding");
+      return;
+    }
+    const userId = this.#exchange?.userOf(text) ?? null;
+    if (userId === null) this.#reject("it does not know the cookie");
+    else this.#accept("DBUS_COOKIE_SHA1", userId);
+  }
+
+  /** The response is what the client wants to have in a log: any text. */
+  #anonymous(response: string): void {
+    const trace = decodeHex(response);
+    if (trace === null) {
+      this.#error("Invalid hex encoding");
+    } else if (trace.includes("\0") || !isUtf8(Buffer.from(trace, "latin1"))) {
+      this.#reject("what it says about itself is no text");
+    } else {
+      this.#accept("ANONYMOUS", null);
+    }
+  }
+
+  #accept(mechanism: Mechanism, userId: number | null): void {
+    this.#exchange = null;
+    this.#mechanism = mechanism;
+    this.#userId = userId;
+    this.#reply += `OK ${this.#options.guid}\r\n`;
+    this.#state = "begin";
   }
 
   #negotiateDescriptors(): void {
@@ -309,6 +382,8 @@ export class ServerAuthentication {
 
   #reject(reason: string): void {
     this.#reply += `${["REJECTED", ...this.#options.mechanisms].join(" ")}\r\n`;
+    this.#exchange = null;
+    this.#mechanism = null;
     this.#userId = null;
     this.#state = "auth";
     this.#rejections++;

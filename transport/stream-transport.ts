@@ -3,6 +3,7 @@
 import type { Socket } from "node:net";
 import type { Connection, ConnectionOwner, Outlet } from "./connection.ts";
 import { Inlet } from "./inlet.ts";
+import { NonceGate } from "./listening/nonce.ts";
 import type { Stage } from "./stage.ts";
 
 /** Where one written message ends, counted in bytes since the connection began. */
@@ -79,13 +80,18 @@ export class StreamOutlet implements Outlet {
   }
 }
 
-/** Lets `connection` read from and write to `socket` until either ends. */
+/**
+ * Lets `connection` read from and write to `socket` until either ends. What comes first has to be `nonce`,
+ * if there is one.
+ */
 export function attachStream(
   connection: Connection,
   socket: Socket,
   stage: Stage,
   owner: ConnectionOwner,
+  nonce: Uint8Array | null = null,
 ): void {
+  const gate = nonce === null ? null : new NonceGate(nonce);
   const inlet = new Inlet(stage);
   connection.outlet = new StreamOutlet(socket);
   const deliver = (): void => {
@@ -94,7 +100,9 @@ export function attachStream(
     stage.flush();
   };
   socket.on("data", (chunk: Buffer) => {
-    inlet.push(chunk);
+    const passed = gate === null ? chunk : gate.pass(chunk);
+    if (passed === null) connection.close("it does not know the nonce");
+    else inlet.push(passed);
     deliver();
   });
   // Paused in the middle of a chunk: what was kept goes first.

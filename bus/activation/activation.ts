@@ -14,12 +14,12 @@ import type { Limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { ActivationOptions } from "../options.ts";
 import { SYSTEMD_NAME } from "../systemd.ts";
-import { type CommandLineProblem, parseCommandLine } from "./command-line.ts";
 import { DirectoryWatch } from "./directory-watch.ts";
 import { failure, failureOf, timedOut, tooManyStarts } from "./failure.ts";
 import { type LaunchEnd, type LaunchedService, Launcher } from "./launcher.ts";
 import { ServiceDirectories } from "./service-directories.ts";
 import type { ServiceFile } from "./service-file.ts";
+import { startCommand } from "./start-command.ts";
 import { environmentOf, inheritedEnvironment } from "./starter-environment.ts";
 
 /** What activation needs from the bus. */
@@ -30,8 +30,11 @@ export interface ActivationHost {
   address(): string | null;
   /** Does systemd start the services that name a unit? */
   readonly usesSystemd: boolean;
-  /** Asks systemd for a unit, or at least says to monitors that it would; false if it is not there yet. */
-  requestUnit(unit: string): boolean;
+  /**
+   * Asks systemd for a unit, and returns null; if it is not there yet, at least says to monitors that it would, asks
+   * when it has come, and returns how to give that up.
+   */
+  requestUnit(unit: string): (() => void) | null;
   /** What peers have added to the environment. */
   variables(): ReadonlyMap<string, string>;
   /** Why the message that `sender` has just sent for `name` may not start its owner; null: it may. */
@@ -51,12 +54,15 @@ export interface Starter {
 
 interface PendingStart {
   readonly name: string;
-  readonly exec: string;
+  /** Null for systemd, which has no file. */
+  readonly exec: string | null;
   /** Null if systemd starts it. */
   service: LaunchedService | null;
+  /** Is what was run a helper, whose status has a meaning of its own? */
+  usesHelper: boolean;
   readonly unit: string | null;
-  /** Does systemd still have to be asked for the unit? */
-  isUnitToRequest: boolean;
+  /** If systemd has not come yet: nobody has to ask it for the unit any more. */
+  giveUpRequest: (() => void) | null;
   readonly timer: NodeJS.Timeout;
   readonly starters: Starter[];
   /** Messages that have asked for it, those of peers included that are gone by now. */
@@ -65,8 +71,8 @@ interface PendingStart {
   hint: string;
 }
 
-/** What systemd's own service file would say, if it had to have one. */
-const SYSTEMD: ServiceFile = { name: SYSTEMD_NAME, exec: "", user: null, systemdService: null };
+/** How the log says that a helper was asked to start a service. */
+const HELPED = " (using servicehelper)";
 
 export class Activation implements Gateway {
   readonly #options: ActivationOptions;
@@ -74,7 +80,7 @@ export class Activation implements Gateway {
   readonly #host: ActivationHost;
   readonly #directories: ServiceDirectories;
   readonly #watch: DirectoryWatch;
-  readonly #launcher: Launcher = new Launcher();
+  readonly #launcher: Launcher;
   readonly #inherited: Readonly<Record<string, string>> = inheritedEnvironment(process.env);
   readonly #pending: Map<string, PendingStart> = new Map();
   #requestCount = 0;
@@ -85,13 +91,19 @@ export class Activation implements Gateway {
     this.#options = options;
     this.#next = next;
     this.#host = host;
+    this.#launcher = new Launcher(options.openFiles ?? null);
     this.#directories = new ServiceDirectories(host.log);
     this.#watch = new DirectoryWatch(() => {
       if (this.#directories.takeChange()) host.servicesChanged();
     });
-    this.#directories.use(options.directories());
+    this.#directories.use(options.directories(), this.usesHelper);
     // The bus need not wait with its start until every file has been read.
     setImmediate(() => this.#look()).unref();
+  }
+
+  /** Are services started as the users that their files name? */
+  get usesHelper(): boolean {
+    return this.#helper !== null;
   }
 
   /** The names that have a service file. */
@@ -101,7 +113,7 @@ export class Activation implements Gateway {
 
   /** Asks again which directories count, and reads everything in them. */
   reload(): void {
-    this.#directories.use(this.#options.directories());
+    this.#directories.use(this.#options.directories(), this.usesHelper);
     this.#look();
   }
 
@@ -119,7 +131,8 @@ export class Activation implements Gateway {
     if (!isOwned) return this.#request(name, sender, false);
     const refusal = this.#limitReached(name);
     if (refusal !== null) return refusal;
-    return this.#directories.find(name) === null ? GatewayAnswer.Absent : "running";
+    const isKnown = this.#isSystemd(name) || this.#directories.find(name) !== null;
+    return isKnown ? "running" : GatewayAnswer.Absent;
   }
 
   /** `starter` is to be told when `name`, which is pending, has been started. */
@@ -134,16 +147,6 @@ export class Activation implements Gateway {
     this.#settle(pending);
     this.#host.log({ level: "info", text: `Successfully activated service '${name}'`, fields: {} });
     return pending.starters;
-  }
-
-  /** Systemd has come: the units that it still has to be asked for. */
-  takeUnitsToRequest(): readonly string[] {
-    const units: string[] = [];
-    for (const pending of this.#pending.values()) {
-      if (pending.isUnitToRequest && pending.unit !== null) units.push(pending.unit);
-      pending.isUnitToRequest = false;
-    }
-    return units;
   }
 
   /** Systemd says why it did not start `unit`. */
@@ -162,6 +165,7 @@ export class Activation implements Gateway {
     this.#isStopped = true;
     this.#watch.stop();
     for (const pending of [...this.#pending.values()]) this.#settle(pending);
+    this.#launcher.close();
   }
 
   #look(): void {
@@ -177,17 +181,20 @@ export class Activation implements Gateway {
   #request(name: string, sender: Endpoint, isForOwner: boolean): GatewayAnswer | GatewayFailure {
     const refusal = this.#limitReached(name);
     if (refusal !== null) return refusal;
-    // Systemd will come by itself, with or without a service file.
-    const isSystemd = this.#host.usesSystemd && name === SYSTEMD_NAME;
-    const file = isSystemd ? SYSTEMD : this.#directories.find(name);
-    if (file === null) return GatewayAnswer.Absent;
-    const objection = isForOwner && !isSystemd ? this.#host.objection(name, sender) : null;
+    const file = this.#isSystemd(name) ? null : this.#directories.find(name);
+    if (file === null && !this.#isSystemd(name)) return GatewayAnswer.Absent;
+    const objection = isForOwner && file !== null ? this.#host.objection(name, sender) : null;
     if (objection !== null) return failure("AccessDenied", objection);
-    const pending = this.#pending.get(name) ?? this.#begin(file, isSystemd, sender);
+    const pending = this.#pending.get(name) ?? this.#begin(name, file, sender);
     if ("errorName" in pending) return pending;
     pending.requestCount++;
     this.#requestCount++;
     return GatewayAnswer.Pending;
+  }
+
+  /** It will come by itself, with or without a service file. */
+  #isSystemd(name: string): boolean {
+    return this.#host.usesSystemd && name === SYSTEMD_NAME;
   }
 
   #limitReached(name: string): GatewayFailure | null {
@@ -195,37 +202,43 @@ export class Activation implements Gateway {
     return this.#requestCount >= limit ? tooManyStarts(name, limit) : null;
   }
 
-  #begin(file: ServiceFile, isSystemd: boolean, sender: Endpoint): PendingStart | GatewayFailure {
-    const { name } = file;
-    if (isSystemd) return this.#wait(file, null);
+  #begin(name: string, file: ServiceFile | null, sender: Endpoint): PendingStart | GatewayFailure {
+    if (file === null) return this.#wait(name, null, null);
+    const { exec, user } = file;
     if (this.#host.usesSystemd && file.systemdService !== null) {
-      const pending = this.#wait(file, file.systemdService);
-      pending.isUnitToRequest = !this.#host.requestUnit(file.systemdService);
-      const how = pending.isUnitToRequest
-        ? "Activating systemd to hand-off"
-        : "Activating via systemd";
+      const pending = this.#wait(name, exec, file.systemdService);
+      pending.giveUpRequest = this.#host.requestUnit(file.systemdService);
+      const how =
+        pending.giveUpRequest === null
+          ? "Activating via systemd"
+          : "Activating systemd to hand-off";
       this.#tell(`${how}: service name='${name}' unit='${file.systemdService}'`, sender);
       return pending;
     }
-    const problem = this.#options.refusal?.() ?? null;
-    if (problem !== null) return failure("Spawn.Failed", `Cannot launch ${name}: ${problem}`);
-    const words = parseCommandLine(file.exec);
-    if ("problem" in words) return this.#unusable(name, words);
-    const pending = this.#wait(file, null);
-    this.#tell(`Activating service name='${name}'`, sender);
+    const helper = this.#helper;
+    const words = startCommand(file, helper);
+    if ("errorName" in words) return this.#unusable(name, words);
+    const pending = this.#wait(name, exec, null);
+    pending.usesHelper = helper !== null;
+    this.#tell(`Activating service name='${name}'`, sender, helper === null ? "" : HELPED);
+    if (helper === null && user !== null && this.#busType === "system") {
+      const text = `'${name}' runs as the user of the bus, not as ${user}: there is no <servicehelper>`;
+      this.#host.log({ level: "warning", text, fields: {} });
+    }
     pending.service = this.#launcher.launch({ words, environment: this.#environment }, (end) =>
       this.#ended(pending, end),
     );
     return pending;
   }
 
-  #wait({ name, exec }: ServiceFile, unit: string | null): PendingStart {
+  #wait(name: string, exec: string | null, unit: string | null): PendingStart {
     const pending: PendingStart = {
       name,
       exec,
       service: null,
+      usesHelper: false,
       unit,
-      isUnitToRequest: false,
+      giveUpRequest: null,
       timer: setTimeout(() => this.#expired(pending), this.#host.limits.serviceStartTimeoutMs),
       starters: [],
       requestCount: 0,
@@ -235,15 +248,19 @@ export class Activation implements Gateway {
     return pending;
   }
 
-  #tell(what: string, requester: Endpoint): void {
-    const text = `${what} requested by ${requester.description}`;
+  #tell(what: string, requester: Endpoint, how = ""): void {
+    const text = `${what} requested by ${requester.description}${how}`;
     this.#host.log({ level: "info", text, fields: {} });
   }
 
-  #unusable(name: string, { problem }: CommandLineProblem): GatewayFailure {
-    const text = `Failed to activate service ${name}: ${problem}`;
+  #unusable(name: string, why: GatewayFailure): GatewayFailure {
+    const text = `Failed to activate service ${name}: ${why.text.trimEnd()}`;
     this.#host.log({ level: "warning", text, fields: {} });
-    return failure("InvalidArgs", problem);
+    return why;
+  }
+
+  get #helper(): string | null {
+    return this.#options.helper?.() ?? null;
   }
 
   get #environment(): Readonly<Record<string, string>> {
@@ -260,22 +277,21 @@ export class Activation implements Gateway {
   }
 
   #ended(pending: PendingStart, end: LaunchEnd): void {
-    const { name, exec } = pending;
-    const isTold = failureOf(name, end, true);
-    if (isTold === null) {
+    const { name, exec, usesHelper } = pending;
+    const isLogged = failureOf({ name, usesHelper, tellsOutput: true }, end);
+    if (isLogged === null) {
       pending.hint = "; its process ended with status 0 and nobody took the name";
       return;
     }
     this.#host.log({
       level: "warning",
-      text: `Activated service '${name}' failed: ${isTold.text}`,
-      fields: { exec },
+      text: `Activated service '${name}' failed: ${isLogged.text}`,
+      fields: { exec: exec ?? "" },
     });
-    // On a system bus what a service prints is not for everybody.
-    const why = failureOf(name, end, this.#busType !== "system") ?? isTold;
-    const others = [...this.#pending.values()].filter(
-      (other) => other.service !== null && other.exec === exec,
-    );
+    // Where there are several users, what a service prints is not for everybody.
+    const tellsOutput = !usesHelper && this.#busType !== "system";
+    const why = failureOf({ name, usesHelper, tellsOutput }, end) ?? isLogged;
+    const others = [...this.#pending.values()].filter((other) => other.exec === exec);
     for (const other of [...others.filter((each) => each !== pending), pending]) {
       this.#fail(other, why);
     }
@@ -285,7 +301,7 @@ export class Activation implements Gateway {
     const { name, hint, service } = pending;
     service?.kill();
     const why = timedOut(name, this.#host.limits.serviceStartTimeoutMs, hint);
-    this.#host.log({ level: "warning", text: why.text, fields: { exec: pending.exec } });
+    this.#host.log({ level: "warning", text: why.text, fields: { exec: pending.exec ?? "" } });
     this.#fail(pending, why);
   }
 
@@ -297,6 +313,7 @@ export class Activation implements Gateway {
   #settle(pending: PendingStart): void {
     clearTimeout(pending.timer);
     pending.service?.release();
+    pending.giveUpRequest?.();
     this.#pending.delete(pending.name);
     this.#requestCount -= pending.requestCount;
   }

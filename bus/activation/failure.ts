@@ -3,6 +3,7 @@
 import { constants } from "node:os";
 import { getSystemErrorMap } from "node:util";
 import type { GatewayFailure } from "../../routing/gateway.ts";
+import { helperFailure } from "./helper-status.ts";
 import type { LaunchEnd } from "./launcher.ts";
 
 /** The C library's words, which dbus-daemon passes on, for what execve(2) says; Node's differ in case or more. */
@@ -23,11 +24,17 @@ const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
   ETXTBSY: "Text file busy",
 };
 
+/** What was run for a service, and how much of it is told. */
+export interface FailedStart {
+  readonly name: string;
+  readonly usesHelper: boolean;
+  readonly tellsOutput: boolean;
+}
+
 /** The failure of a service that ended before it had its name; null if it may have gone to the background. */
 export function failureOf(
-  name: string,
+  { name, usesHelper, tellsOutput }: FailedStart,
   end: LaunchEnd,
-  tellsOutput: boolean,
 ): GatewayFailure | null {
   if ("errorCode" in end) {
     const why = SYSTEM_ERRORS[end.errorCode] ?? describe(end.errorCode);
@@ -41,10 +48,10 @@ export function failureOf(
     return failure("Spawn.ChildSignaled", text);
   }
   if (end.exitCode === 0) return null;
-  return failure(
-    "Spawn.ChildExited",
-    `Process ${name} exited with status ${end.exitCode}${printed}`,
-  );
+  const [error, text] = usesHelper
+    ? helperFailure(end.exitCode)
+    : ["Spawn.ChildExited", `Process ${name} exited with status ${end.exitCode}`];
+  return failure(error, text + printed);
 }
 
 export function timedOut(name: string, timeoutMs: number, hint: string): GatewayFailure {

@@ -1,9 +1,10 @@
 /** Starts the programs of services, one after the other, and tells how they ended. */
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
 import { Socket } from "node:net";
 import fastq from "fastq";
+import type { OpenFilesLimit } from "../open-files.ts";
+import { ServiceConditions } from "./service-conditions.ts";
 import { ServiceOutput } from "./service-output.ts";
 
 /**
@@ -30,14 +31,16 @@ export type LaunchEnd = { readonly lastLines: readonly string[] } & (
 /** A program that is being started, or was. */
 export class LaunchedService {
   readonly launch: Launch;
+  readonly #conditions: ServiceConditions;
   readonly #ended: (end: LaunchEnd) => void;
   #child: ChildProcess | null = null;
   #output: ServiceOutput | null = null;
   #isWanted = true;
 
   /** `ended` is called at most once, and not after `release`. */
-  constructor(launch: Launch, ended: (end: LaunchEnd) => void) {
+  constructor(launch: Launch, conditions: ServiceConditions, ended: (end: LaunchEnd) => void) {
     this.launch = launch;
+    this.#conditions = conditions;
     this.#ended = ended;
   }
 
@@ -57,22 +60,30 @@ export class LaunchedService {
     }
   }
 
+  /** One that has become another user may be out of our reach: it is then left alone, as by dbus-daemon. */
   kill(): void {
-    this.#child?.kill("SIGKILL");
+    // First: that it cannot be killed is no way in which it ended.
     this.release();
+    this.#child?.kill("SIGKILL");
   }
 
   start(): void {
     if (!this.#isWanted) return;
     const [program = "", ...words] = this.launch.words;
+    if (program === "") {
+      this.#end({ errorCode: "ENOENT", lastLines: [] });
+      return;
+    }
     let child: ChildProcess;
     try {
       // As execve(2) has it: a program without a folder is one in the current folder.
-      child = spawn(program.includes("/") ? program : `./${program}`, words, {
-        argv0: program,
-        env: this.launch.environment,
-        stdio: ["ignore", "pipe", "pipe"],
-      });
+      child = this.#conditions.around(() =>
+        spawn(program.includes("/") ? program : `./${program}`, words, {
+          argv0: program,
+          env: this.launch.environment,
+          stdio: ["ignore", "pipe", "pipe"],
+        }),
+      );
     } catch (error) {
       this.#end({ errorCode: codeOf(error), lastLines: [] });
       return;
@@ -80,7 +91,6 @@ export class LaunchedService {
     this.#child = child;
     child.on("error", (error) => this.#end({ errorCode: codeOf(error), lastLines: [] }));
     if (child.pid === undefined || child.stdout === null || child.stderr === null) return;
-    resetOutOfMemoryScore(child.pid);
     const output = new ServiceOutput(child.stdout, child.stderr);
     this.#output = output;
     child.once("exit", (exitCode, signal) => {
@@ -104,6 +114,7 @@ export class LaunchedService {
 
 /** Waiting launches, in their order. */
 export class Launcher {
+  readonly #conditions: ServiceConditions;
   readonly #queue: fastq.queue<LaunchedService> = fastq(
     (service: LaunchedService, done: fastq.done) => {
       // After what this turn has to send.
@@ -115,20 +126,20 @@ export class Launcher {
     LAUNCHES_AT_A_TIME,
   );
 
+  /** `openFiles`: the limit of open files that programs get; null: that of this process. */
+  constructor(openFiles: OpenFilesLimit | null) {
+    this.#conditions = new ServiceConditions(openFiles);
+  }
+
   launch(launch: Launch, ended: (end: LaunchEnd) => void): LaunchedService {
-    const service = new LaunchedService(launch, ended);
+    const service = new LaunchedService(launch, this.#conditions, ended);
     this.#queue.push(service);
     return service;
   }
-}
 
-/** A bus that the kernel is told to spare does not make its services spared: dbus-daemon's do not inherit that. */
-function resetOutOfMemoryScore(processId: number): void {
-  try {
-    if (readFileSync("/proc/self/oom_score_adj", "utf8").trim() === "0") return;
-    writeFileSync(`/proc/${processId}/oom_score_adj`, "0");
-  } catch {
-    // Not allowed, or the service has ended already.
+  /** Nothing more is launched. */
+  close(): void {
+    this.#conditions.close();
   }
 }
 

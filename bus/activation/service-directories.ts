@@ -42,6 +42,7 @@ interface KnownFile {
 export class ServiceDirectories {
   readonly #log: Log;
   #directories: readonly ServiceDirectory[] = [];
+  #usesHelper = false;
   #files: ReadonlyMap<string, KnownFile> = new Map();
   /** The files that count, by name. */
   #byName: ReadonlyMap<string, KnownFile> = new Map();
@@ -56,9 +57,13 @@ export class ServiceDirectories {
     this.#log = log;
   }
 
-  /** Looks into these from now on, with new eyes, as soon as somebody wants to know. */
-  use(directories: readonly ServiceDirectory[]): void {
+  /**
+   * Looks into these from now on, with new eyes, as soon as somebody wants to know. `usesHelper`: whoever starts the
+   * services finds a file by the name alone.
+   */
+  use(directories: readonly ServiceDirectory[], usesHelper = false): void {
     this.#directories = directories;
+    this.#usesHelper = usesHelper;
     this.#files = new Map();
     this.#told = new Set();
     this.#lookedAtMs = Number.NEGATIVE_INFINITY;
@@ -161,13 +166,14 @@ export class ServiceDirectories {
       this.#tell(place, `${service.text}; the file does not count`);
       return { path, state, service: null };
     }
-    if (mustMatchNames && basename(path) !== `${service.name}.service`) {
-      this.#tell(
-        path,
-        `it should have been named ${service.name}.service; the file does not count`,
-      );
+    if (basename(path) === `${service.name}.service`) return { path, state, service };
+    const text = `it should have been named ${service.name}.service`;
+    if (mustMatchNames) {
+      this.#tell(path, `${text}; the file does not count`);
       return { path, state, service: null };
     }
+    // Systemd may start its unit all the same.
+    if (this.#usesHelper) this.#tell(path, `${text}: the helper does not find it`);
     return { path, state, service };
   }
 

@@ -55,15 +55,20 @@ function entriesOf(text: string): Map<string, Entry> | ServiceFileProblem {
   const entries = new Map<string, Entry>();
   const sections = new Set<string>();
   let isInside = false;
-  for (const [at, content] of text.split(/\r\n|\n|\r/).entries()) {
-    const line = at + 1;
+  const isBlank = blankness(text);
+  let [line, offset] = [0, 0];
+  for (const piece of text.split(/(?<=\r\n|\n|\r(?!\n))/)) {
+    line++;
+    const content = piece.replace(/[\r\n]+$/, "");
+    const isBlankHere = isBlank(offset);
+    offset += piece.length;
     if (content.startsWith("[")) {
       const [, name] = /^\[([\x20-\x5a\x5c\x5e-\x7e]+)\]$/.exec(content) ?? [];
       if (name === undefined)
         return { line, text: `"${content}" is no section, such as [${SECTION}]` };
       isInside = name === SECTION && !sections.has(name);
       sections.add(name);
-    } else if (!/^[ \t\f]*$/.test(content) && !content.startsWith("#")) {
+    } else if (!isBlankHere && !content.startsWith("#")) {
       if (sections.size === 0) return { line, text: "a key before the first [section]" };
       const entry = entryOf(content);
       if ("problem" in entry) return { line, text: entry.problem };
@@ -72,6 +77,23 @@ function entriesOf(text: string): Map<string, Entry> | ServiceFileProblem {
     }
   }
   return entries;
+}
+
+/**
+ * Tells whether a line that begins at an offset is blank, asked with rising offsets. As for dbus-daemon, a line that
+ * ends with CR alone is blank only if the following ones are, up to one that ends with LF; and behind a NUL anything
+ * may stand.
+ */
+function blankness(text: string): (offset: number) => boolean {
+  const blanks = /[ \t\r\f]*/y;
+  let end = -1;
+  return (offset) => {
+    if (offset > end) {
+      blanks.lastIndex = offset;
+      end = offset + (blanks.exec(text)?.[0].length ?? 0);
+    }
+    return end === text.length || text[end] === "\n" || text[end] === "\0";
+  };
 }
 
 /** One line `key = value`; `key[locale]` is accepted, whatever follows, and means nothing. */

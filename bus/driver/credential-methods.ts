@@ -31,18 +31,20 @@ function method(member: string, output: string, run: DriverMethod["run"]): Drive
   return { interface: DRIVER_NAME, member, input: "s", reads: "s", output, anyPath: true, run };
 }
 
-/** The bus answers for itself with its own process. */
-const bus: Subject = {
-  processId: process.pid,
-  userId: process.geteuid?.() ?? null,
-  groups: null,
-  securityLabel: null,
-  processDescriptor: null,
-};
+/** The bus answers for itself with its own process, as the user that it may have become since its start. */
+function busItself(): Subject {
+  return {
+    processId: process.pid,
+    userId: process.geteuid?.() ?? null,
+    groups: null,
+    securityLabel: null,
+    processDescriptor: null,
+  };
+}
 
 function subjectOf(call: Call, context: DriverContext, what: string): Subject | DriverError {
   const name = text(call, 0);
-  if (name === DRIVER_NAME) return bus;
+  if (name === DRIVER_NAME) return busItself();
   const endpoint = context.directory.findText(name);
   if (endpoint !== null) return endpoint.connection.credentials;
   return driverError("NameHasNoOwner", `Could not get ${what} of name '${name}': no such name`);

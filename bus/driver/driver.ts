@@ -58,11 +58,15 @@ export class Driver {
 
   /**
    * A message to org.freedesktop.DBus. What is not a call is accepted and means nothing, unless systemd says it;
-   * false if a call fails.
+   * false if it fails. Messages that waited for a name may be in `header` afterwards.
    */
   receive(sender: Endpoint, header: Header): boolean {
-    if (header.type === MessageType.Signal) this.#hear(sender, header);
-    if (header.type !== MessageType.MethodCall) return true;
+    if (header.type === MessageType.Signal) return this.#hear(sender, header);
+    if (header.type === MessageType.MethodCall) return this.#call(sender, header);
+    return true;
+  }
+
+  #call(sender: Endpoint, header: Header): boolean {
     const call = this.#callOf(sender, header);
     const method = this.#find(header, call.path);
     if ("error" in method) return this.#answer(call, "", method);
@@ -121,22 +125,32 @@ export class Driver {
     );
   }
 
-  /** Systemd could not start a unit that it was asked for. */
-  #hear(sender: Endpoint, header: Header): void {
+  /**
+   * Systemd could not start a unit that it was asked for. Forgers are ignored, unless they are told that they may
+   * not even try: then false, as by dbus-daemon.
+   */
+  #hear(sender: Endpoint, header: Header): boolean {
     const { activation, directory, systemdActivation, log } = this.#context;
     const isFailure =
       this.#strings.textOf(header.member) === "ActivationFailure" &&
-      this.#strings.textOf(header.interface) === ACTIVATOR_INTERFACE &&
-      this.#strings.textOf(header.signature) === "sss";
-    if (!isFailure || !systemdActivation || header.bodyLength > ARGUMENT_BYTES) return;
+      this.#strings.textOf(header.interface) === ACTIVATOR_INTERFACE;
+    if (!isFailure) return true;
+    const call = this.#callOf(sender, header);
+    const refusal = refusalOf(call, this.#context);
+    if (refusal !== null) return this.#answer({ ...call, wantsReply: true }, "", refusal);
     if (directory.findText(SYSTEMD_NAME) !== sender) {
       const text = `Ignoring forged ActivationFailure message from ${sender.description}`;
       log({ level: "warning", text, fields: {} });
-      return;
+      return true;
     }
-    const [unit, errorName, text] = valuesOf(header, "sss").map(String);
-    if (unit === undefined || errorName === undefined || text === undefined) return;
+    const isUnderstood =
+      systemdActivation &&
+      this.#strings.textOf(header.signature) === "sss" &&
+      header.bodyLength <= ARGUMENT_BYTES;
+    if (!isUnderstood) return true;
+    const [unit = "", errorName = "", text = ""] = valuesOf(header, "sss").map(String);
     activation.unitFailed(unit, { errorName, text });
+    return true;
   }
 
   /**
@@ -150,14 +164,15 @@ export class Driver {
   }
 
   /** Shows monitors why a subscriber is not given a broadcast; its sender does not know about it, either. */
-  denied(sender: Endpoint, header: Header, text: string): void {
-    this.#context.outgoing.showError(sender, header.serial, `${ERROR_PREFIX}AccessDenied`, text);
+  denied(sender: Endpoint | null, header: Header, text: string): void {
+    const name = `${ERROR_PREFIX}AccessDenied`;
+    if (sender === null) this.untold(header.serial, text);
+    else this.#context.outgoing.showError(sender, header.serial, name, text);
   }
 
   /** Shows monitors why the bus's own message of that serial does not arrive. */
-  untold(serial: number): void {
-    const { outgoing, policing } = this.#context;
-    outgoing.showErrorToDriver(serial, `${ERROR_PREFIX}AccessDenied`, policing.objection);
+  untold(serial: number, text: string): void {
+    this.#context.outgoing.showErrorToDriver(serial, `${ERROR_PREFIX}AccessDenied`, text);
   }
 
   #local(sender: Endpoint, header: Header): void {

@@ -136,14 +136,25 @@ export class Enforcement implements Gatekeeper {
   }
 
   /** Why `receiver` is not given a copy: what monitors see. */
-  objectionToCopy(sender: Endpoint, receiver: Endpoint, header: Header): string {
+  objectionToCopy(sender: Endpoint | null, receiver: Endpoint, header: Header): string {
     this.#question.ask(this.#policy.strings, header, false, header.destination !== 0);
     const refused = { sender, receiver, header, isRequested: false };
-    return this.#refusal(this.#standingOf(sender), this.#standingOf(receiver), refused).text;
+    const from = sender === null ? this.#driver : this.#standingOf(sender);
+    return this.#refusal(from, this.#standingOf(receiver), refused).text;
   }
 
-  /** The names of `endpoint` are others from now on. */
-  namesChanged(endpoint: Endpoint): void {
+  /** `endpoint` has got a name, as its owner or waiting for it, or has lost it. */
+  nameChanged(endpoint: Endpoint, name: string, isGained: boolean): void {
+    const standing = this.#peers[endpoint.index] ?? null;
+    if (standing === null) return;
+    const mentions = this.#policy.names.fitting([name]);
+    // A peer may have very many names: the others are only looked at if rules see a difference.
+    const isSame = mentions.every((mention) => isGained && standing.names.includes(mention));
+    if (!isSame) this.forget(endpoint);
+  }
+
+  /** `endpoint` is gone, or has to be looked at again. */
+  forget(endpoint: Endpoint): void {
     const standing = this.#peers[endpoint.index] ?? null;
     if (standing === null) return;
     this.#peers[endpoint.index] = null;

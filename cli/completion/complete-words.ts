@@ -50,6 +50,7 @@ async function wordsOfCommand(
   current: string,
 ): Promise<readonly string[]> {
   if (command === "completion") return before.length === 0 ? Object.keys(COMPLETION_SCRIPTS) : [];
+  if (command === "env") return Object.keys(process.env);
   // Only what tells words from options and their values.
   const given = await addBusOptions(yargs(withJsonValues(before)))
     .option("args", { type: "string" })

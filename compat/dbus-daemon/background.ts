@@ -3,9 +3,10 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync, writeSync } from "node:fs";
 import { text } from "node:stream/consumers";
+import type { OpenFilesLimit } from "../../bus/index.ts";
 
-/** Set for the process in the background: the descriptor on which it tells its address. */
-const readyVariable = "ONEHOP_READY_FD";
+/** Set for the process in the background: the descriptor on which it tells its address, and its limit of open files. */
+const readyVariable = "ONEHOP_BACKGROUND";
 
 /** What the background process told before it was ready. */
 export type BackgroundResult =
@@ -15,9 +16,12 @@ export type BackgroundResult =
 /**
  * Starts this program again, with the same arguments, in a session of its own. Node cannot fork(2), so
  * that the new process loads the configuration anew; `kept` is a descriptor that it needs for that
- * (`--config-file=/proc/self/fd/N`), or `null`.
+ * (`--config-file=/proc/self/fd/N`), or `null`; `openFiles`: the limit that this process was started with.
  */
-export async function startInBackground(kept: number | null): Promise<BackgroundResult> {
+export async function startInBackground(
+  kept: number | null,
+  openFiles: OpenFilesLimit | null,
+): Promise<BackgroundResult> {
   const readyDescriptor = Math.max((kept ?? 0) + 1, 3);
   const between = Array.from({ length: readyDescriptor - 3 }, (_, index) =>
     index + 3 === kept ? kept : ("ignore" as const),
@@ -25,7 +29,7 @@ export async function startInBackground(kept: number | null): Promise<Background
   const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
     detached: true,
     stdio: ["ignore", "ignore", "inherit", ...between, "pipe"],
-    env: { ...process.env, [readyVariable]: String(readyDescriptor) },
+    env: { ...process.env, [readyVariable]: JSON.stringify({ readyDescriptor, openFiles }) },
   });
   const exited = new Promise<number>((resolve, reject) => {
     child.once("error", reject);
@@ -43,16 +47,22 @@ export async function startInBackground(kept: number | null): Promise<Background
 /** The link of a background process to the one that started it. */
 export class Foreground {
   readonly #descriptor: number;
+  /** The limit that the process in the foreground was started with; `null` if nobody knows. */
+  readonly openFiles: OpenFilesLimit | null;
 
-  private constructor(descriptor: number) {
+  private constructor(descriptor: number, openFiles: OpenFilesLimit | null) {
     this.#descriptor = descriptor;
+    this.openFiles = openFiles;
   }
 
   /** The link, if this process was started by {@link startInBackground}; once, services must not see it. */
   static take(): Foreground | null {
     const value = process.env[readyVariable];
     delete process.env[readyVariable];
-    return value === undefined ? null : new Foreground(Number(value));
+    if (value === undefined) return null;
+    // What startInBackground has written.
+    const told = JSON.parse(value) as { readyDescriptor: number; openFiles: OpenFilesLimit | null };
+    return new Foreground(told.readyDescriptor, told.openFiles);
   }
 
   tellAddress(address: string): void {
@@ -63,13 +73,13 @@ export class Foreground {
   leave(keepsUmask: boolean): void {
     process.chdir("/");
     if (!keepsUmask) process.umask(0o022);
-    writeSync(this.#descriptor, "ready\n");
-    closeSync(this.#descriptor);
     // dbus-daemon's own switch to see what a daemon says.
     if ((process.env["DBUS_DEBUG_OUTPUT"] ?? "") === "") {
       closeSync(2);
       // The lowest free descriptor is taken: this is standard error again.
       openSync("/dev/null", "w");
     }
+    writeSync(this.#descriptor, "ready\n");
+    closeSync(this.#descriptor);
   }
 }

@@ -1,6 +1,7 @@
 /** From a configuration to what the bus is told. */
 
 import type { StartOptions } from "../../bus/index.ts";
+import { MECHANISMS } from "../../transport/mechanism.ts";
 import { KnownAccounts } from "./accounts.ts";
 import type { Configuration } from "./configuration.ts";
 
@@ -11,18 +12,17 @@ import type { Configuration } from "./configuration.ts";
 export function busOptionsOf(
   configuration: Configuration,
   current: () => Configuration,
-): Pick<StartOptions, "activation" | "limits" | "authentication" | "policy"> {
+): Pick<StartOptions, "activation" | "limits" | "authentication" | "allowsAnonymous" | "policy"> {
   const { authentication, type } = configuration;
   return {
     activation: {
       directories: () => current().serviceDirectories,
       busType: type,
-      // It would run as the bus's own user, which is not what the configuration means.
-      refusal: () =>
-        current().serviceHelper === null ? null : "<servicehelper> is not supported yet",
+      helper: () => current().serviceHelper,
     },
     limits: () => current().limits,
-    ...(authentication.length > 0 && { authentication }),
+    authentication: authentication.length > 0 ? authentication : MECHANISMS,
+    allowsAnonymous: () => current().allowsAnonymous,
     policy: () => ({ rules: current().policyRules, accounts: new KnownAccounts() }),
   };
 }

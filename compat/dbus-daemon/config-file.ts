@@ -3,6 +3,7 @@
 import { closeSync, existsSync, fstatSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { Limits, PolicyRule, ServiceDirectory } from "../../bus/index.ts";
+import { isMechanism, MECHANISMS, type Mechanism } from "../../transport/mechanism.ts";
 import { parseXml, type XmlElement } from "../../xml/parse.ts";
 import { type ConfigurationChoice, standardConfigurationPath } from "./arguments.ts";
 import type { Configuration, Problem } from "./configuration.ts";
@@ -49,7 +50,7 @@ interface Draft {
   limits: Partial<Record<keyof Limits, number>>;
   readonly unenforcedLimits: string[];
   readonly listen: string[];
-  readonly authentication: string[];
+  readonly authentication: Mechanism[];
   readonly serviceDirectories: ServiceDirectory[];
   serviceHelper: string | null;
   readonly policyRules: PolicyRule[];
@@ -71,8 +72,6 @@ const textElements = [
   ...["type", "user", "pidfile", "listen", "auth", "servicedir", "servicehelper"],
   ...["include", "includedir", "limit"],
 ];
-// The SASL mechanisms of dbus-daemon; it refuses a configuration with any other.
-const knownMechanisms = ["EXTERNAL", "DBUS_COOKIE_SHA1", "ANONYMOUS"];
 const attributesOf: Readonly<Record<string, readonly string[]>> = {
   include: ["ignore_missing", "if_selinux_enabled", "selinux_root_relative"],
   limit: ["name"],
@@ -236,7 +235,6 @@ class Loader {
         return null;
       case "servicehelper":
         draft.serviceHelper = text;
-        this.warn(file, element, "is not supported yet: no service is started");
         return null;
       case "include":
         return this.#include(file, element, text);
@@ -256,12 +254,11 @@ class Loader {
   };
 
   #readMechanism(file: string, element: XmlElement, name: string): Problem | null {
-    if (!knownMechanisms.includes(name)) {
-      const known = knownMechanisms.join(", ");
+    // dbus-daemon refuses a configuration with any other.
+    if (!isMechanism(name)) {
+      const known = MECHANISMS.join(", ");
       return problemAt(file, element, `there is no mechanism "${name}", only ${known}`);
     }
-    if (name !== "EXTERNAL")
-      this.warn(file, element, `${name} is offered and then always rejected`);
     this.#draft.authentication.push(name);
     return null;
   }

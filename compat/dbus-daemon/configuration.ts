@@ -1,6 +1,7 @@
 /** What a bus configuration file says, as values. */
 
 import type { Limits, PolicyRule, ServiceDirectory } from "../../bus/index.ts";
+import type { Mechanism } from "../../transport/mechanism.ts";
 
 /** Something wrong or not obeyed in a configuration; `line` counts from 1 and is 0 when it is the whole file. */
 export interface Problem {
@@ -27,7 +28,7 @@ export interface Configuration {
   readonly pidFile: string | null;
   readonly listen: readonly string[];
   /** SASL mechanisms; empty means every one that the bus has. */
-  readonly authentication: readonly string[];
+  readonly authentication: readonly Mechanism[];
   readonly allowsAnonymous: boolean;
   readonly limits: Partial<Limits>;
   /** Names of limits that are set and that this bus does not enforce. */

@@ -2,7 +2,7 @@
 /** onehop-dbus-daemon: takes the place of dbus-daemon(1). */
 
 import { parseArguments } from "./arguments.ts";
-import { onehopVersion } from "./version.ts";
+import { versionText } from "./version.ts";
 
 const result = parseArguments(process.argv.slice(2));
 switch (result.kind) {
@@ -11,7 +11,7 @@ switch (result.kind) {
     process.exitCode = 1;
     break;
   case "version":
-    process.stdout.write(`D-Bus Message Bus Daemon (onehop) ${onehopVersion()}\n`);
+    process.stdout.write(versionText());
     break;
   case "introspect":
     import("../../bus/index.ts").then(({ introspection }) => {

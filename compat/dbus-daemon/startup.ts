@@ -1,10 +1,8 @@
 /** The life of the daemon: start, tell the address, reload, stop. */
 
-import { spawn } from "node:child_process";
-import { closeSync, existsSync, writeFileSync, writeSync } from "node:fs";
-import { unlink } from "node:fs/promises";
 import { resolve } from "node:path";
 import { type StartedBus, startBus } from "../../bus/index.ts";
+import { becomeUser } from "./account-change.ts";
 import { findUser } from "./accounts.ts";
 import type { DaemonArguments } from "./arguments.ts";
 import { Foreground, startInBackground } from "./background.ts";
@@ -13,7 +11,11 @@ import { loadConfiguration } from "./config-file.ts";
 import { type Configuration, describeProblem, describeUnenforcedLimits } from "./configuration.ts";
 import { keepYoungGenerationSmall } from "./heap.ts";
 import { DaemonLog } from "./log.ts";
+import { initialOpenFiles, raiseOpenFiles } from "./open-files.ts";
+import { PidFile } from "./pid-file.ts";
+import { printingProblem, printLine } from "./printing.ts";
 import { createTransientDirectory } from "./service-directories.ts";
+import { ServiceManager } from "./service-manager.ts";
 import { describeError } from "./system-error.ts";
 
 /**
@@ -42,19 +44,22 @@ class Daemon {
   readonly #given: DaemonArguments;
   readonly #log: DaemonLog;
   readonly #foreground: Foreground | null;
+  readonly #manager: ServiceManager;
   #configuration: Configuration;
-  #pidFile: string | null;
+  #pidFile: PidFile | null;
 
   constructor(given: DaemonArguments, log: DaemonLog) {
     this.#given = given;
     this.#log = log;
     this.#foreground = Foreground.take();
+    this.#manager = new ServiceManager(process.env["NOTIFY_SOCKET"] ?? "", log);
     this.#configuration = this.#load();
     this.#pidFile = null;
   }
 
   async run(): Promise<number> {
     const forks = this.#given.fork ?? this.#configuration.forks;
+    this.#checkPrinting();
     if (forks && this.#foreground === null) return this.#runInBackground();
     this.#configureLog();
     this.#check();
@@ -71,6 +76,7 @@ class Daemon {
       throw error;
     }
     const signal = await ended;
+    this.#manager.stopping();
     await this.#stop(started);
     // dbus-daemon handles only SIGTERM; an interrupted one looks interrupted to its shell.
     if (signal === "SIGINT") process.kill(process.pid, signal);
@@ -81,7 +87,10 @@ class Daemon {
     const file = this.#given.configuration;
     const [, descriptor] =
       /^\/(?:proc\/self|dev)\/fd\/(\d+)$/.exec(file.kind === "file" ? file.path : "") ?? [];
-    const result = await startInBackground(descriptor === undefined ? null : Number(descriptor));
+    const result = await startInBackground(
+      descriptor === undefined ? null : Number(descriptor),
+      initialOpenFiles(),
+    );
     if ("exitStatus" in result) return result.exitStatus;
     printLine(this.#given.printAddress, result.address);
     printLine(this.#given.printPid, String(result.processId));
@@ -102,6 +111,14 @@ class Daemon {
     if (limits !== null) this.#log.info(limits);
   }
 
+  /** The process in the foreground prints: only that one has the descriptors. */
+  #checkPrinting(): void {
+    if (this.#foreground !== null) return;
+    const { printAddress, printPid } = this.#given;
+    const problem = printingProblem(printAddress) ?? printingProblem(printPid);
+    if (problem !== null) throw new StartError(problem);
+  }
+
   /** What can be known to fail is found before anything is created. */
   #check(): void {
     const { user, pidFile } = this.#configuration;
@@ -109,19 +126,22 @@ class Daemon {
       throw new StartError(`Could not get UID and GID for username "${user}"`);
     }
     if (pidFile === null || !this.#given.usesPidFile) return;
-    if (existsSync(pidFile)) {
-      throw new StartError(
-        `The pid file "${pidFile}" exists, if the message bus is not running, remove this file`,
-      );
-    }
+    const problem = PidFile.problem(pidFile);
+    if (problem !== null) throw new StartError(problem);
   }
 
   #startBus(): Promise<StartedBus> {
     const { listen, transientServiceDirectory: transient } = this.#configuration;
     const problem = transient === null ? null : createTransientDirectory(transient);
     if (problem !== null) this.#log.warning(`no transient services: ${problem}`);
+    const options = busOptionsOf(this.#configuration, () => this.#configuration);
+    // Before the limit is raised: services get it as it was.
+    const openFiles = this.#foreground?.openFiles ?? initialOpenFiles();
+    const refused = raiseOpenFiles();
+    if (refused !== null) this.#log.info(refused);
     return startBus({
-      ...busOptionsOf(this.#configuration, () => this.#configuration),
+      ...options,
+      ...(options.activation && { activation: { ...options.activation, openFiles } }),
       listen: this.#given.address === null ? listen : [this.#given.address],
       // dbus-daemon unlinks whatever socket is there before it binds.
       takeover: "always",
@@ -140,18 +160,25 @@ class Daemon {
     else this.#foreground.tellAddress(address);
     const { pidFile, user, keepsUmask } = this.#configuration;
     if (pidFile !== null && this.#given.usesPidFile) {
-      this.#pidFile = resolve(pidFile);
-      writeFileSync(this.#pidFile, `${process.pid}\n`, { flag: "wx", mode: 0o644 });
+      this.#pidFile = PidFile.write(pidFile);
     }
     if (this.#foreground === null) printLine(this.#given.printPid, String(process.pid));
-    if (user !== null) becomeUser(user);
-    await tellServiceManager(this.#log);
+    const stays = user === null ? null : becomeUser(user);
+    if (stays !== null) this.#log.info(stays);
     this.#foreground?.leave(keepsUmask);
+    this.#manager.ready();
     keepYoungGenerationSmall();
   }
 
   /** Returns why the old configuration stays, or `null`. */
   #reload(): string | null {
+    this.#manager.reloading();
+    const problem = this.#readAgain();
+    this.#manager.ready();
+    return problem;
+  }
+
+  #readAgain(): string | null {
     let next: Configuration;
     try {
       next = this.#load();
@@ -168,12 +195,11 @@ class Daemon {
 
   /** Stops the bus and removes what it made, as far as the user that it has become may do that. */
   async #stop(started: StartedBus): Promise<void> {
-    const pidFile = this.#pidFile;
     const leave = (error: unknown): void => {
       this.#log.warning(`left behind: ${error instanceof Error ? error.message : error}`);
     };
     await started.stop().catch(leave);
-    if (pidFile !== null) await unlink(pidFile).catch(leave);
+    await this.#pidFile?.remove().catch(leave);
   }
 }
 
@@ -188,37 +214,5 @@ function endingSignal(): Promise<NodeJS.Signals> {
       resolve(signal);
     };
     for (const each of signals) process.on(each, end);
-  });
-}
-
-/** One line; then the descriptor is closed if it is not a standard one: its reader waits for the end. */
-function printLine(descriptor: number | null, line: string): void {
-  if (descriptor === null) return;
-  writeSync(descriptor, `${line}\n`);
-  if (descriptor > 2) closeSync(descriptor);
-}
-
-/** Gives up root for good, with all groups, once everything that needs it has been opened. */
-function becomeUser(user: string): void {
-  const account = findUser(user);
-  if (account === null) throw new StartError(`User '${user}' does not appear to exist?`);
-  if (process.geteuid?.() === account.userId && process.getegid?.() === account.groupId) return;
-  process.setgroups?.([]);
-  process.setgid?.(account.groupId);
-  process.setuid?.(account.userId);
-}
-
-/** READY=1 for systemd: by its own program, because Node has no datagram sockets of that kind. */
-function tellServiceManager(log: DaemonLog): Promise<void> {
-  if ((process.env["NOTIFY_SOCKET"] ?? "") === "") return Promise.resolve();
-  return new Promise((resolve) => {
-    // Without waiting until systemd has taken notice: clients need not wait for that.
-    const words = [`--pid=${process.pid}`, "--no-block", "--ready"];
-    const child = spawn("systemd-notify", words, { stdio: "ignore" });
-    child.once("error", () => {
-      log.warning("NOTIFY_SOCKET is set and there is no systemd-notify(1)");
-      resolve();
-    });
-    child.once("exit", () => resolve());
   });
 }

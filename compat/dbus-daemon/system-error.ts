@@ -1,5 +1,6 @@
 /** Errors of the operating system: which one, and in the system's own words. */
 
+import { constants } from "node:os";
 import { getSystemErrorMap } from "node:util";
 
 /** The system's name for an error, such as `ENOENT`; `null` if it is something else. */
@@ -16,4 +17,14 @@ export function describeError(error: unknown): string {
     if (known !== undefined) return known[1];
   }
   return "message" in error ? String(error.message) : String(error);
+}
+
+/** The same for a negative error number, as the addon returns it. */
+export function describeErrorNumber(negative: number): string {
+  return getSystemErrorMap().get(negative)?.[1] ?? `error ${-negative}`;
+}
+
+/** Does this result of the addon say that there is no room now? */
+export function isTryAgain(result: number): boolean {
+  return result < 0 && result === -constants.errno.EAGAIN;
 }

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -143,6 +144,30 @@ napi_value connect_unix(napi_env env, napi_callback_info info) {
         return make_int32(env, fd);
 }
 
+napi_value send_datagram(napi_env env, napi_callback_info info) {
+        struct sockaddr_un address;
+        struct bytes bytes;
+        napi_value values[3];
+        socklen_t length;
+        int fd, error;
+        ssize_t n;
+
+        if (!read_arguments(env, info, 3, values, NULL) || !read_address(env, values, &address, &length, &error) ||
+            !read_uint8_array(env, values[2], &bytes))
+                return NULL;
+        if (error)
+                return make_int32(env, error);
+        fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        if (fd < 0)
+                return make_int32(env, -errno);
+        do
+                n = sendto(fd, bytes.data, bytes.length, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&address, length);
+        while (n < 0 && errno == EINTR);
+        error = n < 0 ? -errno : 0;
+        close(fd);
+        return make_int32(env, error);
+}
+
 napi_value socket_pair(napi_env env, napi_callback_info info) {
         napi_value result;
         int fds[2];
@@ -190,6 +215,21 @@ napi_value close_on_exec(napi_env env, napi_callback_info info) {
 #else
         return make_int32(env, -ENOSYS);
 #endif
+}
+
+napi_value limit_open_files(napi_env env, napi_callback_info info) {
+        struct rlimit limit;
+        napi_value values[3];
+        int32_t pid, soft, hard;
+
+        if (!read_arguments(env, info, 3, values, NULL) || !read_int32(env, values[0], &pid) ||
+            !read_int32(env, values[1], &soft) || !read_int32(env, values[2], &hard))
+                return NULL;
+        if (soft < 0 || hard < 0)
+                return make_int32(env, -EINVAL);
+        limit.rlim_cur = (rlim_t)soft;
+        limit.rlim_max = (rlim_t)hard;
+        return make_int32(env, prlimit(pid, RLIMIT_NOFILE, &limit, NULL) < 0 ? -errno : 0);
 }
 
 napi_value memory_descriptor(napi_env env, napi_callback_info info) {

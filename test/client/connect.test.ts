@@ -240,8 +240,13 @@ test("the session bus is where the environment says, or in the runtime directory
     const empty = { DBUS_SESSION_BUS_ADDRESS: "", XDG_RUNTIME_DIR: directory };
     expect(() => sessionBusAddresses(empty)).toThrow(`${directory}/bus: is not there`);
     expect(() => sessionBusAddresses({})).toThrow("$XDG_RUNTIME_DIR: is not set");
-    writeFileSync(join(directory, "bus"), "");
+    await serve(join(directory, "bus"), () => {});
     expect(sessionBusAddresses(empty)).toBe(`unix:path=${directory}/bus`);
+    await closeServers();
+    writeFileSync(join(directory, "bus"), "");
+    expect(() => sessionBusAddresses(empty)).toThrow(`${directory}/bus: is no socket`);
+    expect(() => sessionBusAddresses(empty)).toThrow("$DISPLAY: is not set");
+    expect(sessionBusAddresses({ ...empty, DISPLAY: ":7" })).toBe("autolaunch:");
     const set = { ...empty, DBUS_SESSION_BUS_ADDRESS: "unix:path=/x" };
     expect(sessionBusAddresses(set)).toBe("unix:path=/x");
   });

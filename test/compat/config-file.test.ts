@@ -84,7 +84,7 @@ test("values that replace, values that add up, and flags", () => {
       expect.objectContaining({ subject: "receive" }),
       expect.objectContaining({ subject: "own" }),
     ],
-    warnings: [expect.objectContaining({ text: "ANONYMOUS is offered and then always rejected" })],
+    warnings: [],
   });
 });
 
@@ -295,10 +295,7 @@ test("what is not obeyed is told", () => {
         `${allowAll}<servicehelper>/bin/false</servicehelper><limit name="auth_timeout">5 s</limit>`,
       ),
     ),
-  ).toEqual([
-    "a.conf:3: <servicehelper>: is not supported yet: no service is started",
-    'a.conf:3: <limit name="auth_timeout">: "s" after the number is not read',
-  ]);
+  ).toEqual(['a.conf:3: <limit name="auth_timeout">: "s" after the number is not read']);
 });
 
 const data = "/usr/lib/dbus-1.0/installed-tests/dbus/data";

@@ -12,7 +12,7 @@ import {
   watch,
   writeFileSync,
 } from "node:fs";
-import { tmpdir, userInfo } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 import {
@@ -223,40 +223,6 @@ test("without the addon it says what is missing and works", async () => {
   expect(stderr.split("\n").filter((line) => line.includes("descriptor"))).toHaveLength(1);
 });
 
-test("it becomes the configured user, without groups, once its sockets are open", async () => {
-  // Only root can become somebody else; anybody can become who they are.
-  const { uid, username } = userInfo();
-  const user = uid === 0 ? "nobody" : username;
-  const words = [configure(`${listen("bus")}<user>${user}</user>`), "--print-address=3"];
-  const { told, child, ended } = run([...words, "--address", `unix:path=${folder}/bus`]);
-  // Nobody is served before.
-  await handshake(await told, authLine);
-  const proc = readFileSync(`/proc/${child.pid}/status`, "utf8");
-  const expected = spawnSync("id", ["-u", user], { encoding: "utf8" }).stdout.trim();
-  expect(/^Uid:\t(\d+)\t(\d+)/m.exec(proc)?.slice(1)).toEqual([expected, expected]);
-  child.kill("SIGTERM");
-  expect(await ended).toMatchObject({ status: 0 });
-});
-
-test("with --syslog lines also go to the system log, with --syslog-only nowhere else", async () => {
-  const logger = join(folder, "logger");
-  writeFileSync(logger, `#!/bin/sh\necho "$@" > ${folder}/log\ncat >> ${folder}/log\n`);
-  chmodSync(logger, 0o755);
-  const path = { PATH: `${folder}:${process.env["PATH"]}` };
-  for (const option of ["--syslog", "--syslog-only"]) {
-    const words = [configure(`${listen("bus")}<servicehelper>/x</servicehelper>`), option];
-    const { told, child, ended } = run([...words, "--print-address=3"], path);
-    await told;
-    child.kill("SIGTERM");
-    const { stderr } = await ended;
-    expect(stderr.includes("<servicehelper>")).toBe(option === "--syslog");
-    const lines = readFileSync(join(folder, "log"), "utf8");
-    expect(lines).toMatch(
-      /^--tag onehop-dbus-daemon --id=\d+ --prio-prefix\n<28>.*<servicehelper>/,
-    );
-  }
-});
-
 testWithProgram(
   "systemd-socket-activate",
   "it takes over sockets that systemd has opened",
@@ -281,21 +247,6 @@ testWithProgram(
 test("a user without rights can execute it", () => {
   expect(statSync(builtProgram(program)).mode & 0o555).toBe(0o555);
   expect(readFileSync(builtProgram(program), "utf8")).toMatch(/^#!\/usr\/bin\/env node\n/);
-});
-
-testWithProgram("systemd-notify", "it says that it is ready to whoever supervises it", () => {
-  // Node has no datagram sockets in the file system, so that Python listens for us.
-  const script = `
-import os, socket, subprocess, sys
-s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1]); s.settimeout(20)
-p = subprocess.Popen(sys.argv[2:], env={**os.environ, "NOTIFY_SOCKET": sys.argv[1]})
-print(s.recv(1000).decode()); p.terminate(); p.wait()
-`;
-  const words = [join(folder, "notify"), process.execPath, builtProgram(program)];
-  const { stdout } = spawnSync("python3", ["-c", script, ...words, configure(listen("bus"))], {
-    encoding: "utf8",
-  });
-  expect(stdout).toContain("READY=1");
 });
 
 function goneFrom(directory: string, name: string): Promise<void> {

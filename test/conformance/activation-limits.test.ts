@@ -7,7 +7,7 @@ import { expectError } from "./support/conformance.ts";
 import { methodCall } from "./support/messages.ts";
 import { activation, GONE_TO_BACKGROUND, useServices } from "./support/services.ts";
 
-const services = useServices({ max_pending_service_starts: 4 });
+const services = useServices({ limits: { max_pending_service_starts: 4 } });
 
 const LIMIT = "dbus-daemon: max_pending_service_starts";
 

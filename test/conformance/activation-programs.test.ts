@@ -6,9 +6,8 @@ import type { Client } from "./support/client.ts";
 import { methodCall } from "./support/messages.ts";
 import { activation, useServices } from "./support/services.ts";
 
-const services = useServices(
-  {},
-  {
+const services = useServices({
+  environment: {
     ONEHOP_TEST_INHERITED: "yes",
     INVOCATION_ID: "0123456789abcdef0123456789abcdef",
     JOURNAL_STREAM: "1:2",
@@ -17,7 +16,7 @@ const services = useServices(
     LISTEN_PID: "",
     NOTIFY_SOCKET: "",
   },
-);
+});
 
 const EXEC = "Message Bus Starting Services: Exec";
 const ENVIRONMENT = "Message Bus Starting Services: environment";

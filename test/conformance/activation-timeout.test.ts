@@ -8,9 +8,7 @@ import { methodCall } from "./support/messages.ts";
 import { activation, GONE_TO_BACKGROUND, useServices } from "./support/services.ts";
 
 const TIMEOUT_MS = 700;
-const services = useServices({
-  service_start_timeout: TIMEOUT_MS,
-});
+const services = useServices({ limits: { service_start_timeout: TIMEOUT_MS } });
 
 const TIMEOUT = "dbus-daemon: service_start_timeout";
 

@@ -226,6 +226,34 @@ policyCase(
 
 policyCase(
   policies,
+  "A monitor sees why a broadcast of the bus does not reach somebody",
+  `<policy user="NOBODY"><deny receive_sender="${DRIVER}" receive_interface="${DRIVER}" receive_member="NameOwnerChanged"/></policy>`,
+  async (scene, { name }) => {
+    const denied = await stranger(scene);
+    if (denied === null) return;
+    const [owner, monitor] = [await scene.client(), await scene.client()];
+    await denied.addMatch(`arg0='${name}'`);
+    await monitor.call("BecomeMonitor", {
+      interface: "org.freedesktop.DBus.Monitoring",
+      signature: "asu",
+      arguments: [[`arg0='${name}'`, "type='error'"], 0],
+    });
+    await monitor.first(({ member }) => member === "NameLost", "the end of being a peer");
+    await owner.requestName(name);
+    const change = await monitor.first(
+      ({ member }) => member === "NameOwnerChanged",
+      "the change of owner",
+    );
+    const error = await monitor.first(({ type }) => type === Type.Error, "the error");
+    expectError(error, "AccessDenied", "Rejected receive message, ");
+    expect(error).toMatchObject({ sender: DRIVER, destination: DRIVER });
+    expect(error.replySerial).toBe(change.serial);
+    expect(await denied.drain()).toEqual([]);
+  },
+);
+
+policyCase(
+  policies,
   "Another policy counts for those who are there, and none of them has to leave",
   '<deny send_interface="INTERFACE"/>',
   async (scene, words) => {

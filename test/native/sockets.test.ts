@@ -1,6 +1,6 @@
 /** The addon's single calls on sockets and descriptors. */
 
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import {
   closeSync,
   existsSync,
@@ -196,4 +196,82 @@ test("arguments of the wrong type are thrown back", () => {
   expect(() => careless["send"]?.(0, new Uint8Array(1), ["x"])).toThrow(/a number is expected/);
   expect(() => careless["send"]?.(0)).toThrow(/too few arguments/);
   expect(() => careless["createPoller"]?.({})).toThrow();
+});
+
+/** Receives for us, as Node cannot; ends with what came. */
+const datagramReceiver = `
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind("\\0" + sys.argv[1][1:] if sys.argv[1].startswith("@") else sys.argv[1])
+print("bound", flush=True)
+sys.stdin.readline()
+s.setblocking(False)
+count = 0
+try:
+    while True:
+        data = s.recv(1 << 20); count += 1
+except BlockingIOError: pass
+print(count, len(data), data[:5].decode())
+`;
+
+async function withReceiver(name: string, send: () => void): Promise<string> {
+  const child = spawn("python3", ["-c", datagramReceiver, name], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  let said = "";
+  const ended = new Promise((resolve) => child.once("close", resolve));
+  await new Promise<void>((resolve) =>
+    child.stdout.on("data", (data) => {
+      said += data;
+      resolve();
+    }),
+  );
+  send();
+  child.stdin.end("\n");
+  await ended;
+  return said;
+}
+
+test.each(["a path", "an abstract name"])("a datagram to %s arrives whole", async (kind) => {
+  const isAbstract = kind !== "a path";
+  const name = isAbstract ? `onehop-datagram-${process.pid}` : join(folder, "log");
+  const said = await withReceiver(isAbstract ? `@${name}` : name, () => {
+    expect(addon.sendDatagram(name, isAbstract, Buffer.from("hello".padEnd(30_000)))).toBe(0);
+  });
+  expect(said).toBe("bound\n1 30000 hello\n");
+});
+
+test("datagrams that have no receiver, no room or no such length are refused, and none waits", async () => {
+  const path = join(folder, "log");
+  const byte = Buffer.from("x");
+  expect(addon.sendDatagram(path, false, byte)).toBe(-ENOENT);
+  expect(addon.sendDatagram("x".repeat(200), false, byte)).toBe(-ENAMETOOLONG);
+  let sent = 0;
+  const said = await withReceiver(path, () => {
+    expect(addon.sendDatagram(path, false, Buffer.alloc(16 << 20))).toBe(-EMSGSIZE);
+    while (addon.sendDatagram(path, false, byte) === 0) sent++;
+    expect(addon.sendDatagram(path, false, byte)).toBe(-EAGAIN);
+  });
+  expect(said).toBe(`bound\n${sent} 1 x\n`);
+  // The file is still there, and nobody behind it.
+  expect(addon.sendDatagram(path, false, byte)).toBe(-ECONNREFUSED);
+});
+
+test("the limit of open files of this process, and of one that it has started", async () => {
+  const limits = (pid: number | "self"): string[] =>
+    /^Max open files +(\d+) +(\d+)/m.exec(readFileSync(`/proc/${pid}/limits`, "utf8"))?.slice(1) ??
+    [];
+  const [soft, hard] = limits("self").map(Number) as [number, number]; // both are numbers there
+  expect(addon.limitOpenFiles(0, hard - 1, hard)).toBe(0);
+  expect(limits("self")).toEqual([String(hard - 1), String(hard)]);
+  expect(addon.limitOpenFiles(0, soft, hard)).toBe(0);
+  const child = spawn("sleep", ["60"], { stdio: "ignore" });
+  const ended = new Promise((resolve) => child.once("close", resolve));
+  const { pid = 0 } = child;
+  expect(addon.limitOpenFiles(pid, 100, 200)).toBe(0);
+  expect(limits(pid)).toEqual(["100", "200"]);
+  expect(addon.limitOpenFiles(pid, 300, 200)).toBe(-EINVAL);
+  expect(addon.limitOpenFiles(pid, -1, 200)).toBe(-EINVAL);
+  child.kill();
+  await ended;
 });

@@ -187,3 +187,32 @@ test("an error to a name that is being found waits like any other message", asyn
   expect(await service.drain()).toEqual([]);
   expect(bus.router.counters.unexpectedReplies).toBe(1);
 });
+
+test("what has a place among waiting messages comes in its turn, when the name is found and not before", async () => {
+  const { bus } = searching();
+  const caller = await MemoryPeer.join(bus);
+  const leaver = await MemoryPeer.join(bus);
+  const order: unknown[] = [];
+  leaver.send(numbered(0));
+  caller.send(numbered(1));
+  await turn();
+  bus.router.holdPlace(NAME, () => order.push("kept"));
+  const giveUp = bus.router.holdPlace(NAME, () => order.push("given up"));
+  caller.send(numbered(2));
+  await turn();
+  expect([...bus.router.pending.entries()].map(([, held]) => held.length)).toEqual([3]);
+  leaver.end.close();
+  bus.router.notFound(NAME);
+  expect((await caller.drain()).map(({ errorName }) => errorName)).toEqual(
+    Array(2).fill("org.freedesktop.DBus.Error.ServiceUnknown"),
+  );
+  expect(order).toEqual([]);
+  caller.send(numbered(3));
+  await turn();
+  giveUp();
+  await serviceFor(bus);
+  bus.router.found(NAME);
+  bus.router.found(NAME);
+  giveUp();
+  expect(order).toEqual(["kept"]);
+});

@@ -23,7 +23,10 @@ export async function run(command, ...words) {
 /** Starts a program that goes on: what it prints can be waited for. */
 export function start(command, ...words) {
   const child = spawn(command, words, { stdio: ["ignore", "pipe", "pipe"] });
-  const program = { child, stdout: "", stderr: "", ended: endOf(child), says };
+  const timer = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS);
+  const ended = once(child, "close").finally(() => clearTimeout(timer));
+  /** `keep`: it may go on for as long as it likes. */
+  const program = { child, stdout: "", stderr: "", ended, says, keep: () => clearTimeout(timer) };
   child.stdout.setEncoding("utf8").on("data", (text) => (program.stdout += text));
   child.stderr.setEncoding("utf8").on("data", (text) => (program.stderr += text));
   // A program that cannot be started is told by whoever waits for it.
@@ -51,13 +54,4 @@ export async function endAll() {
   const ends = [...running].map((child) => once(child, "close"));
   for (const child of running) child.kill("SIGKILL");
   await Promise.all(ends);
-}
-
-async function endOf(child) {
-  const timer = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS);
-  try {
-    return await once(child, "close");
-  } finally {
-    clearTimeout(timer);
-  }
 }

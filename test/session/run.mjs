@@ -1,7 +1,8 @@
 /**
- * A real session under Xvfb, on dbus-daemon and then on onehop: settings, notifications, accessibility and GTK
- * programs, which know nothing of either. `--bus NAME` runs only that one. As root everything is done once more as a
- * user without rights. The last line is `Tests: N passed, N failed`.
+ * A real session under Xvfb, on dbus-daemon and then on onehop: settings, notifications, portals, accessibility and
+ * GTK programs, which know nothing of either. As root everything is done once more as a user without rights; and then
+ * the system bus has its turn (`run-system.mjs`). `--bus NAME` runs only that one. The last line is
+ * `Tests: N passed, N failed`.
  */
 
 import { spawn, spawnSync } from "node:child_process";
@@ -20,6 +21,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { runSystem } from "./run-system.mjs";
 
 const root = join(import.meta.dirname, "../..");
 const session = join(import.meta.dirname, "session.mjs");
@@ -50,6 +52,8 @@ const needs = [
     ["ca.desrt.dconf", "dconf-service"],
     ["org.a11y.Bus", "at-spi2-core"],
     ["org.knopwob.dunst", "dunst"],
+    ["org.freedesktop.portal.Desktop", "xdg-desktop-portal"],
+    ["org.freedesktop.impl.portal.desktop.gtk", "xdg-desktop-portal-gtk"],
   ].map(([name, debian]) => ({
     what: `${name}.service`,
     debian,
@@ -98,6 +102,7 @@ async function main() {
   for (const bus of buses) {
     for (const user of users()) await runSession(bus, user, counts);
   }
+  await runSystem(buses, counts);
   console.log(`Tests: ${counts.passed} passed, ${counts.failed} failed`);
   return counts.failed === 0 && counts.passed > 0 ? 0 : 1;
 }
@@ -173,6 +178,8 @@ function environmentIn(folder, user, display) {
     DISPLAY: display,
     GSETTINGS_BACKEND: "dconf",
     GDK_BACKEND: "x11",
+    // Whose back ends the portal takes.
+    XDG_CURRENT_DESKTOP: "GNOME",
   };
 }
 

@@ -13,6 +13,9 @@ const accessible = join(import.meta.dirname, "accessible.py");
 const applicationName = "org.example.onehop.Session";
 const applicationPath = "/org/example/onehop/Session";
 const driver = ["org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus"];
+const portal = ["org.freedesktop.portal.Desktop", "/org/freedesktop/portal/desktop"];
+const portalBackend = "org.freedesktop.impl.portal.desktop";
+const portalStore = "org.freedesktop.impl.portal.PermissionStore";
 const [schema, key] = ["org.gnome.desktop.interface", "clock-show-seconds"];
 
 await testCase("dconf can be activated and does not run before it is asked", async () => {
@@ -40,14 +43,7 @@ await testCase("another process reads what was set", async () => {
 
 await testCase("a process that watches a setting is told of its change", async () => {
   const watcher = start("gsettings", "monitor", schema, key);
-  const told = watcher.says(new RegExp(`${key}: (true|false)`));
-  let isTold = false;
-  told.finally(() => (isTold = true)).catch(() => {});
-  // It does not say when it has begun to watch.
-  for (let value = true; !isTold; value = !value) {
-    await run("gsettings", "set", schema, key, String(value));
-  }
-  await told;
+  await changesUntil(watcher.says(new RegExp(`${key}: (true|false)`)));
 });
 
 let notification = "";
@@ -75,6 +71,42 @@ await testCase("whoever sent a notification is told that it was closed", async (
   await call([...notifications, notifications[0]], "CloseNotification", number);
   const [status] = await sender.ended;
   expect(String(status), /^0$/);
+});
+
+await testCase("the portal is started by the bus, and starts what it needs", async () => {
+  expect(await call(driver, "NameHasOwner", portal[0]), /false/);
+  const settings = await call([...portal, "org.freedesktop.portal.Settings"], "ReadAll", "[]");
+  expect(settings, new RegExp(`'${schema}': {.*'${key}': <(true|false)>`));
+  for (const name of [portal[0], portalStore, `${portalBackend}.gtk`]) {
+    expect(await call(driver, "NameHasOwner", name), /true/);
+  }
+});
+
+await testCase("the portal reads a setting, and tells of its change", async () => {
+  const settings = [...portal, "org.freedesktop.portal.Settings"];
+  const monitor = start("gdbus", "monitor", "--session", "--dest", portal[0]);
+  await monitor.says(/is owned by/);
+  const news = new RegExp(`SettingChanged \\('${schema}', '${key}', <(true|false)>\\)`);
+  await changesUntil(monitor.says(news));
+  for (const value of [true, false]) {
+    await run("gsettings", "set", schema, key, String(value));
+    expect(await call(settings, "Read", schema, key), new RegExp(`<<${value}>>`));
+  }
+});
+
+await testCase("a notification for the portal reaches the notification daemon", async () => {
+  const rule = "type='method_call',interface='org.freedesktop.Notifications',member='Notify'";
+  const monitor = start("dbus-monitor", "--session", rule);
+  await monitor.says(/member=NameLost/);
+  const content = "{'title': <'from the portal'>, 'body': <'with a body'>}";
+  const notification = [...portal, "org.freedesktop.portal.Notification"];
+  await call(notification, "AddNotification", "an-id", content);
+  await monitor.says(/string "from the portal"\s+string "with a body"/);
+});
+
+await testCase("the portal's methods are found by introspection", async () => {
+  const xml = await call([...portal, "org.freedesktop.DBus.Introspectable"], "Introspect");
+  expect(xml, /interface name="org\.freedesktop\.portal\.FileChooser"/);
 });
 
 let accessibilityAddress = "";
@@ -127,6 +159,16 @@ await testCase("it ends when it is asked to, and its name is free", async () => 
   expect(String(status), /^0$/);
   expect(await call(driver, "NameHasOwner", applicationName), /false/);
 });
+
+/** Changes the setting again and again: who watches it does not say when it has begun to. */
+async function changesUntil(told) {
+  let isTold = false;
+  told.finally(() => (isTold = true)).catch(() => {});
+  for (let value = true; !isTold; value = !value) {
+    await run("gsettings", "set", schema, key, String(value));
+  }
+  await told;
+}
 
 async function testCase(sentence, check) {
   try {

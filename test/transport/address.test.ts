@@ -132,6 +132,8 @@ test("a GUID that is none is refused", () => {
   });
 });
 
+const TCP = { kind: "tcp", port: 0, family: 0, hasNonce: false };
+
 test.each([
   ["unix:path=/x,foo=bar", { kind: "path", path: "/x" }],
   ["unix:path=x", { kind: "path", path: "x" }],
@@ -140,6 +142,10 @@ test.each([
   ["unix:tmpdir=/tmp", { kind: "directory", directory: "/tmp" }],
   ["unix:runtime=yes", { kind: "path", path: "/run/me/bus" }],
   ["systemd:", { kind: "systemd" }],
+  ["tcp:", { ...TCP, host: "localhost", bind: "localhost" }],
+  ["tcp:host=a,port=7,family=ipv6", { ...TCP, host: "a", bind: "a", port: 7, family: 6 }],
+  ["tcp:host=a,bind=*", { ...TCP, host: "a", bind: null }],
+  ["nonce-tcp:host=*,noncefile=/x", { ...TCP, host: "*", bind: null, hasNonce: true }],
 ])("a server can listen on %s", (text, target) => {
   expect(listenTargetOf(only(text), "/run/me")).toEqual(target);
 });
@@ -150,8 +156,10 @@ test.each([
   ["unix:runtime=no", "runtime", "ONEHOP_ADDRESS_SYNTAX", '"yes"'],
   ["unix:runtime=yes", "runtime", "ONEHOP_ADDRESS_UNSUPPORTED", "XDG_RUNTIME_DIR"],
   ["unix:path=/a%00b", "path", "ONEHOP_ADDRESS_SYNTAX", "NUL"],
-  ["tcp:host=localhost", null, "ONEHOP_ADDRESS_UNSUPPORTED", '"tcp"'],
-  ["nonce-tcp:host=localhost", null, "ONEHOP_ADDRESS_UNSUPPORTED", '"nonce-tcp"'],
+  ["tcp:host=a,port=65536", "port", "ONEHOP_ADDRESS_UNSUPPORTED", "0 to 65535"],
+  ["tcp:host=a,port=0x50", "port", "ONEHOP_ADDRESS_UNSUPPORTED", "0 to 65535"],
+  ["nonce-tcp:family=ipx", "family", "ONEHOP_ADDRESS_UNSUPPORTED", '"ipv6"'],
+  ["tcp:host=a%00b", "host", "ONEHOP_ADDRESS_SYNTAX", "NUL"],
   ["unixexec:path=ssh", null, "ONEHOP_ADDRESS_UNSUPPORTED", '"unixexec"'],
   ["autolaunch:", null, "ONEHOP_ADDRESS_UNSUPPORTED", '"autolaunch"'],
   ["launchd:env=X", null, "ONEHOP_ADDRESS_UNSUPPORTED", '"launchd"'],
@@ -176,6 +184,7 @@ test.each([
     "unixexec:path=ssh,argv0=s,argv1=h,argv3=x",
     { kind: "program", path: "ssh", words: ["s", "h"] },
   ],
+  ["autolaunch:scope=x", { kind: "autolaunch" }],
 ])("a client can connect to %s", (text, target) => {
   expect(connectTargetOf(only(text))).toEqual(target);
 });
@@ -192,7 +201,7 @@ test.each([
   ["tcp:host=localhost,port=1,family=ipx", "family", "ipv4"],
   ["nonce-tcp:host=localhost,port=1", null, '"noncefile"'],
   ["unixexec:argv1=x", null, '"path"'],
-  ["autolaunch:", null, '"autolaunch"'],
+  ["launchd:env=X", null, '"launchd"'],
 ])("a client cannot connect to %s", (text, key, reason) => {
   const error = errorOf(() => connectTargetOf(only(text)));
   expect(error.key).toBe(key);

@@ -105,3 +105,48 @@ export function authenticationScripts(userId: number): Script[] {
   ];
   return scripts.map(([name, text]) => ({ name, input: Buffer.from(text, "latin1") }));
 }
+
+/** Scripts for servers that accept every mechanism; nothing in them depends on a challenge. */
+export function mechanismScripts(userId: number): Script[] {
+  const hex = (text: string): string => Buffer.from(text, "latin1").toString("hex");
+  const own = hex(`${userId}`);
+  const cookie = `AUTH DBUS_COOKIE_SHA1 ${own}\r\n`;
+  const identities = [
+    ...[`${userId}`, `${userId + 12345}`, `0x${userId.toString(16)}`, `0${userId.toString(8)}`],
+    ...[` ${userId}`, `${userId} `, `-${userId}`, `${userId}\0`, "-1", "4294967295", "\xff", ""],
+    ...["no-such-user", "18446744073709551616"],
+  ];
+  const traces = ["", "onehop", "\xc3\xa9", "\xe9", "\0", "a\0b", "a\n", "\xed\xa0\x80"];
+  const scripts: [string, string][] = [
+    ...identities.map((text): [string, string] => [
+      `cookie of ${JSON.stringify(text)}`,
+      `\0AUTH DBUS_COOKIE_SHA1 ${hex(text)}\r\n`,
+    ]),
+    ...traces.map((text): [string, string] => [
+      `anonymous ${JSON.stringify(text)}`,
+      `\0AUTH ANONYMOUS ${hex(text)}\r\nNEGOTIATE_UNIX_FD\r\n`,
+    ]),
+    ["mechanisms", "\0AUTH\r\nAUTH cookie\r\nAUTH DBUS_COOKIE_SHA1\r\nAUTH DBUS_COOKIE_SHA1 \r\n"],
+    ["cookie, odd number of digits", `\0AUTH DBUS_COOKIE_SHA1 ${own.slice(0, -1)}\r\n`],
+    ["not hexadecimal", "\0AUTH DBUS_COOKIE_SHA1 zz\r\nAUTH ANONYMOUS zz\r\nNEGOTIATE_UNIX_FD\r\n"],
+    ["DATA after no challenge", `\0AUTH DBUS_COOKIE_SHA1\r\nDATA ${own}\r\n`],
+    ...["", "00", "zz", hex("mine"), hex("mine "), hex(" x"), hex("mine x"), hex("a b c")].map(
+      (answer): [string, string] => [
+        `answer ${JSON.stringify(answer)}`,
+        `\0${cookie}DATA ${answer}\r\n`,
+      ],
+    ),
+    ["AUTH after a challenge", `\0${cookie}${cookie}AUTH\r\nDATA\r\n`],
+    ["BEGIN after a challenge", `\0${cookie}BEGIN\r\n`],
+    ["others after a challenge", `\0${cookie}NEGOTIATE_UNIX_FD\r\nFOO\r\nOK\r\n\r\n`],
+    ["CANCEL after a challenge", `\0${cookie}CANCEL\r\n${cookie}ERROR\r\nDATA\r\n`],
+    ["six cancelled challenges", `\0${`${cookie}CANCEL\r\n`.repeat(8)}`],
+    [
+      "one mechanism after the other",
+      `\0${cookie}CANCEL\r\nAUTH EXTERNAL\r\nCANCEL\r\nAUTH ANONYMOUS\r\nCANCEL\r\nAUTH EXTERNAL ${own}\r\nBEGIN\r\n`,
+    ],
+    ["anonymous, then nothing else", "\0AUTH ANONYMOUS\r\nDATA\r\nAUTH\r\nFOO\r\n"],
+    ["anonymous, not allowed", "\0AUTH ANONYMOUS\r\nERROR\r\nBEGIN\r\n"],
+  ];
+  return scripts.map(([name, text]) => ({ name, input: Buffer.from(text, "latin1") }));
+}

@@ -39,7 +39,7 @@ describe.each(addon === null ? [null] : [null, addon])("with addon %#", (way) =>
     expect(error.code).toBe("ONEHOP_CONNECT_FAILED");
     expect(error.attempts.map(({ address }) => address)).toEqual(list.split(";"));
     expect(error.attempts.map(({ reason }) => reason)).toEqual([
-      'cannot connect to "vsock", only to unix, tcp, nonce-tcp and unixexec',
+      'cannot connect to "vsock", only to unix, tcp, nonce-tcp, unixexec and autolaunch',
       '"tmpdir" is for servers to listen on, not to connect to',
       "ENOENT",
       way === null ? "the native addon is needed for abstract names" : "ECONNREFUSED",

@@ -21,7 +21,7 @@ import { openListeners } from "./transport/listen.js";
 try {
   const listeners = await openListeners("systemd:", { addon: loadAddon() });
   const addresses = listeners.map(({ address }) => formatAddress(address));
-  const descriptors = listeners.map(({ descriptor }) => descriptor.number);
+  const descriptors = listeners.map(({ descriptor }) => descriptor?.number ?? null);
   const left = Object.keys(process.env).filter((key) => key.startsWith("LISTEN_"));
   for (const listener of listeners) listener.close();
   console.log(JSON.stringify({ addresses, descriptors, left }));
@@ -89,16 +89,18 @@ if (addon === null) {
       });
     });
 
-    test("refuses sockets that are not of the Unix family", async () => {
+    test("takes over sockets of TCP, too", async () => {
       await inScratch(async (directory) => {
         const server = createServer();
         server.listen(0, "127.0.0.1");
         await once(server, "listening");
         // Node shows the number nowhere in its public interface.
         const { fd } = (server as unknown as { _handle: { fd: number } })._handle;
-        expect(await activate(directory, [fd])).toMatchObject({
-          message:
-            "cannot listen on systemd:: file descriptor 3 is no Unix stream socket with a name",
+        const { port } = server.address() as { port: number }; // it listens on a port
+        expect(await activate(directory, [fd])).toEqual({
+          addresses: [`tcp:family=ipv4,host=127.0.0.1,port=${port}`],
+          descriptors: [null],
+          left: [],
         });
         server.close();
       });

@@ -29,7 +29,7 @@ async function open(address: string, options: ListenOptions): Promise<Listener> 
   const listeners = await openListeners(address, options);
   expect(listeners).toHaveLength(1);
   const listener = listeners[0] as Listener; // there is one
-  listener.server?.on("connection", (socket) => socket.destroy());
+  listener.servers[0]?.on("connection", (socket) => socket.destroy());
   return listener;
 }
 
@@ -172,7 +172,7 @@ describe.each(ways)("%s", (_, options) => {
 
   test("the first address of a list that works is the one", async () => {
     await inScratch(async (directory) => {
-      const list = `tcp:host=localhost;unix:path=${directory}/no/bus;unix:path=${directory}/bus;unix:path=${directory}/c`;
+      const list = `launchd:;unix:path=${directory}/no/bus;unix:path=${directory}/bus;unix:path=${directory}/c`;
       const listener = await open(list, options);
       expect(formatAddress(listener.address)).toBe(`unix:path=${directory}/bus`);
       expect(readdirSync(directory)).toEqual(["bus"]);
@@ -189,10 +189,10 @@ describe.each(ways)("%s", (_, options) => {
 
   test("if none works the error has the reason of each in one line", async () => {
     await inScratch(async (directory) => {
-      const list = `tcp:host=localhost;unix:path=${directory}/no/bus`;
+      const list = `launchd:;unix:path=${directory}/no/bus`;
       const error = await errorOf(openListeners(list, options));
       expect(error).toMatchObject({ code: "ONEHOP_LISTEN_FAILED", address: list });
-      expect(error.message).toMatch(/only on unix and systemd.*\/no.*ENOENT/);
+      expect(error.message).toMatch(/only on unix, tcp, nonce-tcp and systemd.*\/no.*ENOENT/);
       expect(error.message).not.toContain("\n");
     });
   });

@@ -43,6 +43,23 @@ const ADDRESSES: readonly string[] = [
   "unix",
   "foo:bar=x",
   "unixexec:path=true",
+  "unixexec:path=true;unix:path=DIRECTORY/y",
+  ...["tcp", "nonce-tcp"].flatMap((transport) => [
+    `${transport}:`,
+    `${transport}:host=localhost`,
+    `${transport}:host=localhost,port=0,family=ipv4`,
+    `${transport}:host=127.0.0.1,bind=localhost`,
+    `${transport}:host=%3a%3a1,family=ipv6`,
+    `${transport}:bind=127.0.0.1,noncefile=/nonexistent`,
+    `${transport}:host=no%20such.example,bind=*,family=ipv4`,
+    `${transport}:host=*,foo=bar`,
+    `${transport}:host=`,
+    `${transport}:host=127.0.0.1,port=x`,
+    `${transport}:host=127.0.0.1,port=x;unix:path=DIRECTORY/y`,
+    `${transport}:host=127.0.0.1,family=ipx;unix:path=DIRECTORY/y`,
+    `${transport}:host=no.such.host.invalid;unix:path=DIRECTORY/y`,
+    `${transport}:host=198.51.100.1;unix:path=DIRECTORY/y`,
+  ]),
   "autolaunch:",
   "systemd:",
 ];
@@ -52,7 +69,9 @@ function shape(address: string, directory: string): string {
   return address
     .replace(/,guid=[0-9a-f]{32}$/, "")
     .replaceAll(directory, "DIRECTORY")
-    .replace(/dbus-[A-Za-z0-9]{10}$/, "dbus-RANDOM");
+    .replace(/dbus-[A-Za-z0-9]{10}$/, "dbus-RANDOM")
+    .replace(/port=\d+/, "port=NUMBER")
+    .replace(/dbus_nonce-[A-Za-z0-9]+/, "dbus_nonce-RANDOM");
 }
 
 const addon = addonOrNull(PURPOSE);

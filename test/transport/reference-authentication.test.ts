@@ -3,10 +3,13 @@
 import { Buffer } from "node:buffer";
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import type { Cookie } from "../../transport/authentication/cookie.ts";
+import { userIdOf } from "../../transport/authentication/external.ts";
 import { ClientAuthentication } from "../../transport/client-authentication.ts";
+import { MECHANISMS, type Mechanism } from "../../transport/mechanism.ts";
 import { ServerAuthentication } from "../../transport/server-authentication.ts";
 import { Memory } from "../../wire/memory.ts";
-import { authenticationScripts } from "./authentication-scripts.ts";
+import { authenticationScripts, mechanismScripts } from "./authentication-scripts.ts";
 import { hasReferenceDaemon, ReferenceDaemon } from "./reference-daemon.ts";
 
 /** What a server did with a script. */
@@ -20,21 +23,46 @@ interface Outcome {
 const FENCE = Buffer.from("\xff\r\n", "latin1");
 const FENCE_ANSWER = 'ERROR "Command contained non-ASCII"\r\n';
 
+const userId = process.getuid?.() ?? 0;
+/** A cookie that no answer is right for. */
+const COOKIE: Cookie = { id: 1_000_000_000, userId, proofOf: () => "" };
 /** A call of org.freedesktop.DBus.Hello. */
 const HELLO: Buffer = helloCall();
 
-const userId = process.getuid?.() ?? 0;
 const isThere = hasReferenceDaemon("comparison of the handshake with dbus-daemon");
 
 test("every script has a name of its own", () => {
-  const names = authenticationScripts(userId).map(({ name }) => name);
-  expect(new Set(names).size).toBe(names.length);
+  for (const scripts of [authenticationScripts(userId), mechanismScripts(userId)]) {
+    const names = scripts.map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+  }
 });
 
 // Left out as a whole, and `hasReferenceDaemon` says why, where there is no dbus-daemon.
 if (isThere) compareWithDaemon();
 
 function compareWithDaemon(): void {
+  describe("dbus-daemon with every mechanism", () => {
+    let daemon: ReferenceDaemon;
+
+    beforeAll(async () => {
+      daemon = await ReferenceDaemon.start(undefined, MECHANISMS);
+    });
+
+    afterAll(async () => {
+      await daemon.stop();
+    });
+
+    test.each(mechanismScripts(userId).map(({ name, input }): [string, Buffer] => [name, input]))(
+      "answers as we do: %s",
+      async (_, input) => {
+        const ours = playHere(input, daemon.guid, MECHANISMS);
+        const theirs = await playThere(input, daemon.socketPath, ours.end === "messages");
+        expect(withoutChallenges(ours)).toEqual(withoutChallenges(theirs));
+      },
+    );
+  });
+
   describe("dbus-daemon", () => {
     let daemon: ReferenceDaemon;
 
@@ -96,20 +124,35 @@ function compareWithDaemon(): void {
 }
 
 /** What our machine does; the fence follows as at the daemon, since it may complete a line. */
-function playHere(input: Buffer, guid: string): Outcome {
+function playHere(
+  input: Buffer,
+  guid: string,
+  mechanisms: readonly Mechanism[] = ["EXTERNAL"],
+): Outcome {
   const authentication = new ServerAuthentication({
     guid,
-    mechanisms: ["EXTERNAL"],
+    mechanisms,
     peerUserId: userId,
     allowsDescriptors: true,
   });
   const all = Buffer.concat([input, FENCE]);
-  const consumed = authentication.receive(Memory.of(all), 0, all.length);
+  let consumed = authentication.receive(Memory.of(all), 0, all.length);
+  while (authentication.cookieRequest !== null) {
+    const isOurs = userIdOf(authentication.cookieRequest.user ?? "") === userId;
+    authentication.proceed(isOurs ? COOKIE : "it is somebody else's");
+    const more = authentication.receive(Memory.of(all), consumed, all.length);
+    consumed = more < 0 ? more : consumed + more;
+  }
   const replies = authentication.takeReply();
   if (consumed < 0) return { replies, end: "closed" };
   if (authentication.isDone) return { replies, end: "messages" };
   expect(replies.endsWith(FENCE_ANSWER)).toBe(true);
   return { replies, end: "open" };
+}
+
+/** The same with every challenge taken out: no two are alike. */
+function withoutChallenges({ replies, end }: Outcome): Outcome {
+  return { replies: replies.replace(/DATA [0-9a-f]{80,}/g, "DATA challenge"), end };
 }
 
 /** What the daemon does with the input and then a fence, or Hello where messages are expected. */

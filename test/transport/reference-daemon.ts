@@ -34,22 +34,31 @@ export class ReferenceDaemon {
     return join(this.directory, "bus");
   }
 
-  /** Starts one that allows EXTERNAL only, at `address` ("DIRECTORY" in it stands for its directory). */
-  static async start(address = "unix:path=DIRECTORY/bus"): Promise<ReferenceDaemon> {
+  /**
+   * Starts one at `address` ("DIRECTORY" in it stands for its directory, which is also the home where it has
+   * its cookies) that accepts these mechanisms. `more` goes into its configuration.
+   */
+  static async start(
+    address = "unix:path=DIRECTORY/bus",
+    mechanisms: readonly string[] = ["EXTERNAL"],
+    more = "",
+  ): Promise<ReferenceDaemon> {
     const directory = mkdtempSync(join(tmpdir(), "onehop-reference-"));
     const configuration = join(directory, "bus.conf");
     writeFileSync(
       configuration,
       '<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" ' +
         '"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">' +
-        "<busconfig><type>session</type><listen>unix:tmpdir=/tmp</listen><auth>EXTERNAL</auth>" +
+        "<busconfig><type>session</type><listen>unix:tmpdir=/tmp</listen>" +
+        mechanisms.map((name) => `<auth>${name}</auth>`).join("") +
+        more +
         '<policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy></busconfig>',
     );
     const listened = address.replaceAll("DIRECTORY", directory);
     const daemon = spawn(
       "dbus-daemon",
       [`--config-file=${configuration}`, "--nofork", "--print-address", `--address=${listened}`],
-      { stdio: ["ignore", "pipe", "pipe"] },
+      { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, HOME: directory } },
     );
     let printed = "";
     let errors = "";

@@ -12,7 +12,8 @@ const FIRST_DESCRIPTOR = 3;
 const SOCK_STREAM = "0001";
 
 export interface InheritedSocket {
-  readonly address: Address;
+  /** null: it has no name in the file system or beside it, and may be one of TCP. */
+  readonly address: Address | null;
   readonly descriptor: number;
 }
 
@@ -20,7 +21,7 @@ export interface InheritedSocket {
  * The sockets meant for this process, as clients reach them. LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES
  * are taken out of `environment`, so that no child mistakes them for its own.
  *
- * @throws ListenError if there are none, or one of them is no listening Unix stream socket
+ * @throws ListenError if there are none, or one of them does not listen
  */
 export function inheritedSockets(
   address: Address,
@@ -49,10 +50,7 @@ export function inheritedSockets(
       );
     }
     const name = names.get(fstatSync(descriptor, { bigint: true }).ino.toString());
-    if (name === undefined) {
-      throw fail(`file descriptor ${descriptor} is no Unix stream socket with a name`);
-    }
-    sockets.push({ address: nameAddress(name), descriptor });
+    sockets.push({ address: name === undefined ? null : nameAddress(name), descriptor });
   }
   for (const key of ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"]) delete environment[key];
   return sockets;

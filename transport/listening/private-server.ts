@@ -38,6 +38,8 @@ export async function openPrivateServer(
       directory = makeDirectory(address, target.directory);
       path = join(directory, "bus");
       break;
+    case "tcp":
+      throw new Error("TCP has servers of its own");
     case "abstract":
     case "systemd":
       throw failure(address, "the native addon is needed to know who connects", null);

@@ -28,8 +28,8 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-function write(exec: string, name = NAME): void {
-  const text = `[D-BUS Service]\nName=${name}\nExec=${exec}\n`;
+function write(exec: string, name = NAME, more = ""): void {
+  const text = `[D-BUS Service]\nName=${name}\nExec=${exec}\n${more}\n`;
   writeFileSync(join(folder, `${name}.service`), text);
 }
 
@@ -96,15 +96,37 @@ test("a start whose time is up says what became of the program", async () => {
   );
 });
 
-test("a bus that may not start anything says why, and its names are still listed", async () => {
-  write("/bin/true");
-  const peer = await MemoryPeer.join(newBus({ refusal: () => "not today" }));
+test("the log says that a helper was asked, and what it said; who waits is told its status alone", async () => {
+  write("/bin/true", NAME, "User=nobody");
+  const helper = script("echo secret >&2", "exit 3");
+  const peer = await MemoryPeer.join(newBus({ helper: () => helper }));
   const { errorName, body } = await peer.call(call);
   expect([errorName, ...body]).toEqual([
-    "org.freedesktop.DBus.Error.Spawn.Failed",
-    `Cannot launch ${NAME}: not today`,
+    "org.freedesktop.DBus.Error.Spawn.ConfigInvalid",
+    "Invalid configuration (missing or empty <user>?)",
   ]);
-  expect((await peer.driver("ListActivatableNames")).body[0]).toContain(NAME);
+  expect(logged("info").join()).toMatch(/requested by .* \(using servicehelper\)/);
+  expect(logged("warning").join()).toMatch(/failed: Invalid configuration .* printed: secret$/);
+});
+
+test("the helper is asked for at every start", async () => {
+  write("/bin/true", NAME, "User=nobody");
+  let helper: string | null = script("exit 6");
+  const peer = await MemoryPeer.join(newBus({ helper: () => helper }));
+  const before = await peer.call(call);
+  expect(before.errorName).toBe("org.freedesktop.DBus.Error.Spawn.ServiceNotFound");
+  write(script("exit 6"), NAME, "User=nobody");
+  helper = null;
+  expect((await peer.call(call)).body[0]).toMatch(/^Process .* exited with status 6/);
+});
+
+test("a system bus without a helper says whose service it runs as itself", async () => {
+  write(script("exit 1"), NAME, "User=nobody");
+  const peer = await MemoryPeer.join(newBus({ busType: "system" }));
+  await peer.call(call);
+  expect(logged("warning")[0]).toBe(
+    `'${NAME}' runs as the user of the bus, not as nobody: there is no <servicehelper>`,
+  );
 });
 
 test("arguments and variables that no program can be given fail the start", async () => {

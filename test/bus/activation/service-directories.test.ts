@@ -102,3 +102,14 @@ test("where files have to be called like their names, others do not count", () =
   expect(found.names()).toEqual(["com.example.A"]);
   expect(told).toEqual([expect.stringContaining("should have been named com.example.B.service")]);
 });
+
+test("where a helper looks for files by their names, others are told and count for systemd", () => {
+  write("com.example.A.service", "com.example.A");
+  write("b.service", "com.example.B");
+  const found = new ServiceDirectories(({ text }) => told.push(text.replaceAll(folder, "")));
+  found.use([{ path: folder }], true);
+  expect(found.names()).toEqual(["com.example.B", "com.example.A"]);
+  expect(told).toEqual([
+    "/b.service: it should have been named com.example.B.service: the helper does not find it",
+  ]);
+});

@@ -12,6 +12,8 @@ test.each([
   [`${HEAD}User=nobody\nSystemdService=a.service`, { user: "nobody", systemdService: "a.service" }],
   [`${HEAD}Name=second.one\n[D-BUS Service]\nUser=root\n`, {}],
   [`${HEAD}Name[de]=anything at all \\q\nunknown=1\n  \t\n`, {}],
+  // Blank as far as dbus-daemon looks: up to the next LF, or to a NUL.
+  [`${HEAD}\r\n \r\t\n\0nothing\n \0nothing\nUser=a\r \r`, { user: "a" }],
   ["[D-BUS Service]\nName=a.b\nExec=/bin/x \\s\\t\\n\\r\\\\ \n", { exec: "/bin/x  \t\n\r\\ " }],
 ])("%j is a service", (text, difference) => {
   const plain = { name: "a.b", exec: "/bin/x", user: null, systemdService: null };
@@ -34,6 +36,7 @@ test.each([
   [`${HEAD}Key=a\\qb\n`, 4, '"\\q" in the value of Key'],
   [`${HEAD}Key=a\\`, 4, '"\\" in the value of Key'],
   [`${HEAD}Key=a\0b`, 4, "NUL"],
+  ["[D-BUS Service]\r\rName=a.b\rExec=x\r", 2, "does not begin with a key"],
   ["[D-BUS Service]\nExec=x\nName=:1.5", 3, "well-known"],
   ["[D-BUS Service]\nExec=x\nName=nodots", 3, "well-known"],
   ["[D-BUS Service]\nExec=x\nName=a.b ", 3, "well-known"],

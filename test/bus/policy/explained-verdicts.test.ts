@@ -98,7 +98,7 @@ test("messages pass, names are given and copies made as explained, at first and 
     },
   );
   await fc.assert(random, { numRuns: 40 });
-  expect(judged).toBeGreaterThan(500);
+  expect(judged).toBeGreaterThan(200);
 });
 
 test("snapshots are shared by peers with the same rules, and gone with the last of them", async () => {

@@ -34,6 +34,8 @@ export interface ClientOptions {
   readonly until?: "nothing" | "begin" | "hello";
   /** Ask for the passing of descriptors; default false. */
   readonly negotiateFds?: boolean;
+  /** Authenticate as nobody; default false. */
+  readonly isAnonymous?: boolean;
 }
 
 export class Client implements LinkEvents {
@@ -57,7 +59,9 @@ export class Client implements LinkEvents {
   ): Promise<this> {
     this.#link = await open(this);
     const until = options.until ?? "hello";
-    if (until !== "nothing") await this.authenticate(options.negotiateFds ?? false);
+    if (until !== "nothing") {
+      await this.authenticate(options.negotiateFds ?? false, options.isAnonymous ?? false);
+    }
     if (until === "hello") await this.hello();
     return this;
   }
@@ -73,11 +77,15 @@ export class Client implements LinkEvents {
 
   // Authentication
 
-  /** EXTERNAL with the identity the kernel tells the bus; then BEGIN. */
-  async authenticate(negotiateFds = false): Promise<void> {
-    this.sendText("\0AUTH EXTERNAL\r\n");
-    await this.expectLine(/^DATA/);
-    this.sendText("DATA\r\n");
+  /** EXTERNAL with the identity the kernel tells the bus, or ANONYMOUS; then BEGIN. */
+  async authenticate(negotiateFds = false, isAnonymous = false): Promise<void> {
+    if (isAnonymous) {
+      this.sendText("\0AUTH ANONYMOUS\r\n");
+    } else {
+      this.sendText("\0AUTH EXTERNAL\r\n");
+      await this.expectLine(/^DATA/);
+      this.sendText("DATA\r\n");
+    }
     this.guid = (await this.expectLine(/^OK ([0-9a-f]{32})$/))[1] ?? "";
     if (negotiateFds) {
       this.sendText("NEGOTIATE_UNIX_FD\r\n");

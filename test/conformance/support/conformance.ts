@@ -38,7 +38,12 @@ export class Scene {
 
   /** A client on a socket of this process. */
   async client(options: ClientOptions = {}): Promise<Client> {
-    return this.#newClient().open((events) => openSocket(this.address, events), options);
+    return this.clientAt(this.address, options);
+  }
+
+  /** The same at another address that leads to the bus. */
+  async clientAt(address: string, options: ClientOptions = {}): Promise<Client> {
+    return this.#newClient().open((events) => openSocket(address, events), options);
   }
 
   /** A client that can pass descriptors, in a process of its own. */
@@ -89,12 +94,15 @@ export function useBus(options: BusOptions = {}): void {
     if (skipReason() !== null) return;
     bus = await startBus(options);
     const { address } = bus;
-    const { uid } = options;
+    const { uid, listen } = options;
+    const isAnonymous = listen !== undefined && busKind !== "dbus-broker";
     // A session bus lets in nobody but its own user, not even root.
-    observer = await new Client().open((events) =>
-      uid === undefined
-        ? openSocket(address, events)
-        : openPeer(address, events, { uid, gid: uid, groups: [] }),
+    observer = await new Client().open(
+      (events) =>
+        uid === undefined
+          ? openSocket(address, events)
+          : openPeer(address, events, { uid, gid: uid, groups: [] }),
+      { isAnonymous },
     );
     await observer.addMatch("type='signal',member='NameOwnerChanged'");
   }, 20_000);

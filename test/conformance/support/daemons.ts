@@ -22,7 +22,16 @@ export interface BusOptions {
   /** The user the daemon runs as; default: the one who runs the tests. */
   readonly uid?: number;
   /** A configuration file, of `support` if it has no path, instead of --session; broker-launch takes none and allows everything. */
-  readonly configuration?: "all-users.conf" | "strict-replies.conf" | `/${string}`;
+  readonly configuration?:
+    | "all-users.conf"
+    | "anonymous.conf"
+    | "mechanisms.conf"
+    | "strict-replies.conf"
+    | `/${string}`;
+  /** Where it listens; default: a path of its own. broker-launch has no choice. */
+  readonly listen?: string;
+  /** With --systemd-activation, which broker-launch does not know. */
+  readonly usesSystemd?: boolean;
   /** Called before the bus is started: writes what its configuration needs. */
   readonly prepare?: () => void;
   /** Variables for the daemon beside its own. */
@@ -77,7 +86,8 @@ export async function startBus(options: BusOptions = {}): Promise<RunningBus> {
           "--nofork",
           "--nopidfile",
           "--print-address",
-          `--address=unix:path=${path}`,
+          `--address=${options.listen ?? `unix:path=${path}`}`,
+          ...(options.usesSystemd === true ? ["--systemd-activation"] : []),
         ];
   const daemon = spawn(program, [...before, ...flags], {
     stdio: ["ignore", "pipe", process.env["CONFORMANCE_VERBOSE"] ? "inherit" : "ignore"],

@@ -1,7 +1,8 @@
 /** The two ways a client of the suite reaches a bus: a socket of Node's, or a python3 process that can pass descriptors. */
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { connect, type Socket } from "node:net";
+import { readFileSync } from "node:fs";
+import { connect, type NetConnectOpts, type Socket } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { PYTHON } from "./programs.ts";
@@ -43,11 +44,24 @@ export function socketPath(address: string): string {
   throw new Error(`only unix:path= and unix:abstract= are understood, not "${address}"`);
 }
 
+/** What node:net connects to for an address, and the nonce that has to be sent first. */
+function socketTarget(address: string): { to: NetConnectOpts; nonce: Uint8Array } {
+  const nonce = new Uint8Array();
+  if (!/^(nonce-)?tcp:/.test(address)) return { to: { path: socketPath(address) }, nonce };
+  const given = (key: string): string =>
+    decodeURIComponent(new RegExp(`[:,]${key}=([^,;]*)`).exec(address)?.[1] ?? "");
+  const to = { host: given("host"), port: Number(given("port")) };
+  const file = given("noncefile");
+  return { to, nonce: file === "" ? nonce : readFileSync(file) };
+}
+
 /** A plain connection of this process. */
 export function openSocket(address: string, events: LinkEvents): Promise<Link> {
   return new Promise((resolve, reject) => {
-    const socket: Socket = connect({ path: socketPath(address) });
+    const { to, nonce } = socketTarget(address);
+    const socket: Socket = connect(to);
     socket.setNoDelay(true);
+    socket.write(nonce);
     socket.on("data", (bytes) => events.onBytes(bytes, []));
     socket.on("error", reject);
     socket.on("close", () => events.onClosed());

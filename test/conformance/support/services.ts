@@ -18,26 +18,44 @@ const run = promisify(execFile);
 
 const BROKER = "its launcher here starts nothing";
 
+/** What kind of bus it is that has the services. */
+export interface ServicesOptions {
+  readonly limits?: Readonly<Record<string, number>>;
+  /** Variables for the daemon beside its own. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Default: "session". */
+  readonly type?: "session" | "system" | null;
+  /** `<servicehelper>`; `stand-in` is a program that does what `Services.helped` says. Default: none. */
+  readonly helper?: string;
+  readonly usesSystemd?: boolean;
+}
+
 /** A folder with a bus configuration and two service directories, of which the first goes before the second. */
 export class Services {
   readonly folder: string = mkdtempSync(join(tmpdir(), "conformance-services-"));
   #count = 0;
 
-  constructor(limits: Readonly<Record<string, number>>) {
+  constructor({ limits = {}, type = "session", helper }: ServicesOptions) {
     // The daemon need not be the user who runs the tests.
     chmodSync(this.folder, 0o755);
-    const directories = ["first", "second"].map((name) => join(this.folder, name));
+    const directories = ["first", "second", "helped"].map((name) => join(this.folder, name));
     for (const directory of directories) mkdirSync(directory);
+    const standIn = join(this.folder, "helper");
+    writeFileSync(standIn, `#!/bin/sh\n. "${this.folder}/helped/$1"\n`, { mode: 0o755 });
     const elements = [
-      ...directories.map((directory) => `<servicedir>${directory}</servicedir>`),
+      ...(type === null ? [] : [`<type>${type}</type>`]),
+      ...(helper === undefined
+        ? []
+        : [`<servicehelper>${helper.replace("stand-in", standIn)}</servicehelper>`]),
+      ...directories.slice(0, 2).map((directory) => `<servicedir>${directory}</servicedir>`),
       ...Object.entries(limits).map(([name, value]) => `<limit name="${name}">${value}</limit>`),
     ];
     writeFileSync(
       this.configuration,
-      `<busconfig><type>session</type><listen>unix:tmpdir=/tmp</listen><auth>EXTERNAL</auth>
+      `<busconfig><listen>unix:tmpdir=/tmp</listen><auth>EXTERNAL</auth>
       ${elements.join("\n")}
       <policy context="default">
-        <allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/>
+        <allow user="*"/><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/>
       </policy></busconfig>`,
     );
   }
@@ -55,6 +73,13 @@ export class Services {
   service(exec: string, ...more: readonly string[]): string {
     const name = this.newName();
     this.write(`first/${name}.service`, serviceFile(name, exec, ...more));
+    return name;
+  }
+
+  /** A new name of a service of somebody else, for which the stand-in for the helper does `lines`. */
+  helped(...lines: readonly string[]): string {
+    const name = this.service("/bin/false", "User=nobody");
+    this.write(`helped/${name}`, `${lines.join("\n")}\n`);
     return name;
   }
 
@@ -102,12 +127,10 @@ export function serviceFile(name: string, exec: string, ...more: readonly string
 }
 
 /** Starts one bus with service directories for the cases of a test file. */
-export function useServices(
-  limits: Readonly<Record<string, number>> = {},
-  environment: Readonly<Record<string, string>> = {},
-): Services {
-  const services = new Services(limits);
-  useBus({ configuration: services.configuration, environment });
+export function useServices(options: ServicesOptions = {}): Services {
+  const services = new Services(options);
+  const { environment = {}, usesSystemd = false } = options;
+  useBus({ configuration: services.configuration, environment, usesSystemd });
   afterAll(() => services.end());
   return services;
 }

@@ -1,15 +1,26 @@
 /** How a handshake has to end, read plainly from the specification and what dbus-daemon makes of it. */
 
+/** The user who has the cookie. */
+export const COOKIE_USER = 0;
+
+/** What proves that one knows the cookie, whatever the server's challenge is: so that a fuzzer can know it. */
+export function proofOf(challenge: string): string {
+  return challenge + challenge;
+}
+
 export interface HandshakeTerms {
   readonly mechanisms: readonly string[];
   readonly peerUserId: number | null;
+  /** Is there a cookie to challenge with? */
+  readonly hasCookie: boolean;
   readonly allowsDescriptors: boolean;
   readonly maxLineBytes: number;
   readonly maxRejections: number;
 }
 
 export interface Handshake {
-  state: "credentials" | "auth" | "data" | "begin" | "done" | "failed";
+  state: "credentials" | "auth" | "data" | "proof" | "begin" | "done" | "failed";
+  mechanism: string | null;
   userId: number | null;
   descriptorsNegotiated: boolean;
   /** Bytes that belong to the handshake; -1 if it failed. */
@@ -23,6 +34,7 @@ export function handshakeOf(input: Uint8Array, terms: HandshakeTerms): Handshake
   const text = Buffer.from(input).toString("latin1");
   const handshake: Handshake = {
     state: "auth",
+    mechanism: null,
     userId: null,
     descriptorsNegotiated: false,
     end: -1,
@@ -66,31 +78,67 @@ function obey(handshake: Handshake, line: string, terms: HandshakeTerms): void {
     say("AGREE_UNIX_FD");
   } else if (command === "AUTH" && state === "auth") {
     const [, mechanism = "", response = ""] = /^([^ \t]*)[ \t]*(.*)$/s.exec(argument) ?? [];
-    if (mechanism === "EXTERNAL" && terms.mechanisms.includes("EXTERNAL")) {
-      identify(handshake, response, terms);
-    } else reject(handshake, terms);
+    if (!terms.mechanisms.includes(mechanism)) reject(handshake, terms);
+    else if (mechanism === "EXTERNAL") identify(handshake, response, terms);
+    else if (mechanism === "ANONYMOUS") beNobody(handshake, response, terms);
+    else challenge(handshake, response, terms);
   } else if (command === "DATA" && state === "data") identify(handshake, argument, terms);
+  else if (command === "DATA" && state === "proof") prove(handshake, argument, terms);
   else say("ERROR");
 }
+
+/** What a client says about itself has to be UTF-8, which is what re-encodes to itself. */
+function beNobody(handshake: Handshake, trace: string, terms: HandshakeTerms): void {
+  const bytes = Buffer.from(textOfHex(trace), "latin1");
+  if (!HEX.test(trace)) handshake.answers.push("ERROR");
+  else if (bytes.includes(0) || !Buffer.from(bytes.toString()).equals(bytes)) {
+    reject(handshake, terms);
+  } else accept(handshake, "ANONYMOUS", null);
+}
+
+function challenge(handshake: Handshake, user: string, terms: HandshakeTerms): void {
+  if (!HEX.test(user)) handshake.answers.push("ERROR");
+  else if (!terms.hasCookie || !names(textOfHex(user), COOKIE_USER)) reject(handshake, terms);
+  else {
+    handshake.answers.push("DATA");
+    handshake.state = "proof";
+  }
+}
+
+function prove(handshake: Handshake, answer: string, terms: HandshakeTerms): void {
+  const [client = "", proof = "", ...others] = textOfHex(answer).split(/[ \t]+/);
+  if (!HEX.test(answer)) handshake.answers.push("ERROR");
+  else if (client !== "" && others.length === 0 && proof === proofOf(client)) {
+    accept(handshake, "DBUS_COOKIE_SHA1", COOKIE_USER);
+  } else reject(handshake, terms);
+}
+
+function accept(handshake: Handshake, mechanism: string, userId: number | null): void {
+  handshake.answers.push("OK");
+  handshake.mechanism = mechanism;
+  handshake.userId = userId;
+  handshake.state = "begin";
+}
+
+const HEX = /^[0-9a-fA-F]*$/;
 
 /** `response` names who the peer wants to be, or nobody. */
 function identify(handshake: Handshake, response: string, terms: HandshakeTerms): void {
   const { peerUserId } = terms;
   const { answers, state } = handshake;
-  if (!/^[0-9a-fA-F]*$/.test(response)) answers.push("ERROR");
+  if (!HEX.test(response)) answers.push("ERROR");
   else if (peerUserId === null) reject(handshake, terms);
   else if (response === "" && state === "auth") {
     answers.push("DATA");
     handshake.state = "data";
   } else if (response === "" || names(textOfHex(response), peerUserId)) {
-    answers.push("OK");
-    handshake.userId = peerUserId;
-    handshake.state = "begin";
+    accept(handshake, "EXTERNAL", peerUserId);
   } else reject(handshake, terms);
 }
 
 function reject(handshake: Handshake, terms: HandshakeTerms): void {
   handshake.answers.push("REJECTED");
+  handshake.mechanism = null;
   handshake.userId = null;
   const rejections = handshake.answers.filter((word) => word === "REJECTED").length;
   handshake.state = rejections >= terms.maxRejections ? "failed" : "auth";
