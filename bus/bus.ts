@@ -266,6 +266,12 @@ export class Bus {
 
   /** Reads again what the options say can change: what ReloadConfig does. Returns an error text, or null. */
   reload(): string | null {
+    const failure = this.#reload();
+    this.#endTurn();
+    return failure;
+  }
+
+  #reload(): string | null {
     const failure = this.#reloadOptions();
     if (failure === null) {
       this.#limits.replace(this.#limitsNow());
@@ -419,7 +425,7 @@ export class Bus {
       systemdActivation: options.systemdActivation === true,
       activation: this.#activation,
       hold: (name, sender) => this.router.hold(name, sender),
-      reload: () => this.reload(),
+      reload: () => this.#reload(),
       policing: this.#policing,
       register: (endpoint, uniqueName) => {
         this.#register(endpoint, uniqueName);

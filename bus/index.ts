@@ -1,5 +1,6 @@
 /** Door "./bus": a message bus to start or to embed. */
 
+export type { Mechanism } from "../transport/mechanism.ts";
 export { Bus, createBus } from "./bus.ts";
 export { introspection } from "./driver/introspection.ts";
 export type { Limits } from "./limits.ts";

@@ -16,6 +16,9 @@ import type { StartOptions } from "./options.ts";
 /** How long a listener rests when no socket can be accepted (EMFILE and the like). */
 const ACCEPT_PAUSE_MS = 100;
 
+/** How long a connection over a network is silent before the kernel asks whether anybody is there. */
+const KEEP_ALIVE_MS = 60_000;
+
 /** A bus and its listeners. */
 export interface StartedBus {
   readonly bus: Bus;
@@ -72,7 +75,10 @@ export async function startBus(options: StartOptions): Promise<StartedBus> {
     acceptor.acceptOn(transport);
   }
   for (const listener of listeners) {
-    for (const server of listener.servers) server.on("connection", serve(bus, listener));
+    for (const server of listener.servers) {
+      server.on("connection", serve(bus, listener));
+      server.on("error", acceptFailed(listener, log));
+    }
   }
   warnOfNetwork(listeners, options, log);
   const addresses = listeners.map(({ address }) => formatAddress(withGuid(address, bus.guid)));
@@ -143,12 +149,22 @@ class ListenerAcceptor {
 function serve(bus: Bus, listener: Listener): (socket: Socket) => void {
   const origin = formatAddress(listener.address);
   return (socket) => {
-    if (listener.isNetwork) socket.setNoDelay(true);
+    if (listener.isNetwork) {
+      socket.setNoDelay(true);
+      // A peer whose machine is gone says nothing any more.
+      socket.setKeepAlive(true, KEEP_ALIVE_MS);
+    }
     const credentials = listener.isNetwork ? UNKNOWN_PEER : ownUserCredentials();
     const connection = bus.admit(credentials, -1, null, origin);
     if (connection === null) socket.destroy();
     else attachStream(connection, socket, bus.stage, bus.owner, listener.nonce);
   };
+}
+
+/** Node tries again by itself. */
+function acceptFailed(listener: Listener, log: Log): (error: Error) => void {
+  const fields = { listener: formatAddress(listener.address) };
+  return ({ message }) => log({ level: "error", text: `cannot accept: ${message}`, fields });
 }
 
 /** What dbus-daemon leaves people to find out: over TCP nobody can get in, or just anybody can. */

@@ -6,8 +6,8 @@ import { loadConfiguration } from "../compat/dbus-daemon/config-file.ts";
 import { describeProblem, describeUnenforcedLimits } from "../compat/dbus-daemon/configuration.ts";
 import { initialOpenFiles } from "../compat/dbus-daemon/open-files.ts";
 import {
-  createTransientDirectory,
   standardSessionDirectories,
+  withTransientDirectory,
 } from "../compat/dbus-daemon/service-directories.ts";
 
 /** Where to take the options from: a file, dbus-daemon's session configuration, or only defaults. */
@@ -33,10 +33,11 @@ export function readBusSource(source: BusSource, listen: readonly string[]): Bus
     const activation = { directories, openFiles: initialOpenFiles() };
     return { options: { listen, mayConnect: isOwner, activation }, notes: [], problem: null };
   }
-  const { configuration, problem } = loadConfiguration(
+  const loaded = loadConfiguration(
     configFile === undefined ? { kind: "session" } : { kind: "file", path: configFile },
   );
-  if (configuration === null) return { options: null, problem: describeProblem(problem) };
+  if (loaded.problem !== null) return { options: null, problem: describeProblem(loaded.problem) };
+  const { configuration, problem: trouble } = withTransientDirectory(loaded.configuration);
   const configured = busOptionsOf(configuration, () => configuration);
   const options = {
     ...configured,
@@ -50,8 +51,6 @@ export function readBusSource(source: BusSource, listen: readonly string[]): Bus
     text: describeProblem(warning),
     fields: {},
   }));
-  const { transientServiceDirectory: transient } = configuration;
-  const trouble = transient === null ? null : createTransientDirectory(transient);
   if (trouble !== null) {
     notes.push({ level: "warning", text: `no transient services: ${trouble}`, fields: {} });
   }

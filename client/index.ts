@@ -3,6 +3,7 @@
 export type { ByteStream } from "../transport/byte-stream.ts";
 export type { ConnectError } from "../transport/connect.ts";
 export type { FileDescriptor } from "../transport/file-descriptor.ts";
+export type { Mechanism } from "../transport/mechanism.ts";
 export { ReleaseNameReply, RequestNameReply } from "../wire/protocol.ts";
 export { Variant } from "../wire/variant.ts";
 export {

@@ -91,6 +91,8 @@ export interface Addon {
   sendDatagram(name: string, isAbstract: boolean, bytes: Uint8Array): number;
   /** Two connected non-blocking stream sockets, or -errno. */
   socketPair(): readonly [number, number] | number;
+  /** The reading and the writing end of a pipe, both blocking and CLOEXEC, or -errno. */
+  pipe(): readonly [number, number] | number;
   closeDescriptor(fd: number): number;
   /** A CLOEXEC duplicate, or -errno. */
   duplicateDescriptor(fd: number): number;

@@ -28,19 +28,15 @@ import {
 import { decodeHex, encodeHex, userIdOf } from "./authentication/external.ts";
 import type { Handshake } from "./authentication/handshake.ts";
 import { commandOf, isPlainAscii, LineReader, quoted } from "./authentication/line.ts";
-import type {
-  ServerAuthenticationOptions,
-  ServerAuthenticationRecord,
-  ServerAuthenticationState,
+import {
+  type ServerAuthenticationOptions,
+  type ServerAuthenticationRecord,
+  type ServerAuthenticationState,
+  termsOf,
 } from "./authentication/server-terms.ts";
 import type { Mechanism } from "./mechanism.ts";
 
 export type { ServerAuthenticationOptions } from "./authentication/server-terms.ts";
-
-/** What dbus-daemon buffers of a line, or of answers, before it gives up on a peer. */
-const MAX_LINE_BYTES = 16384;
-/** How often dbus-daemon says REJECTED: with the sixth it disconnects. */
-const MAX_REJECTIONS = 6;
 
 export class ServerAuthentication implements Handshake {
   readonly #options: Required<ServerAuthenticationOptions>;
@@ -58,14 +54,7 @@ export class ServerAuthentication implements Handshake {
   #reply = "";
 
   constructor(options: ServerAuthenticationOptions) {
-    this.#options = {
-      guid: options.guid,
-      mechanisms: options.mechanisms,
-      peerUserId: options.peerUserId,
-      allowsDescriptors: options.allowsDescriptors,
-      maxLineBytes: options.maxLineBytes ?? MAX_LINE_BYTES,
-      maxRejections: options.maxRejections ?? MAX_REJECTIONS,
-    };
+    this.#options = termsOf(options);
     this.#reader = new LineReader(this.#options.maxLineBytes);
   }
 

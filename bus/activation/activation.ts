@@ -10,11 +10,11 @@
 import type { Endpoint } from "../../routing/endpoint.ts";
 import { type Gateway, GatewayAnswer, type GatewayFailure } from "../../routing/gateway.ts";
 import { isErrorName } from "../../wire/names.ts";
+import { DirectoryWatch } from "../directory-watch.ts";
 import type { Limits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { ActivationOptions } from "../options.ts";
 import { SYSTEMD_NAME } from "../systemd.ts";
-import { DirectoryWatch } from "./directory-watch.ts";
 import { failure, failureOf, timedOut, tooManyStarts } from "./failure.ts";
 import { type LaunchEnd, type LaunchedService, Launcher } from "./launcher.ts";
 import { ServiceDirectories } from "./service-directories.ts";

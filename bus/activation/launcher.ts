@@ -1,11 +1,11 @@
 /** Starts the programs of services, one after the other, and tells how they ended. */
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { Socket } from "node:net";
 import fastq from "fastq";
 import type { OpenFilesLimit } from "../open-files.ts";
 import { ServiceConditions } from "./service-conditions.ts";
 import { ServiceOutput } from "./service-output.ts";
+import { ServicePipe } from "./service-pipes.ts";
 
 /**
  * Starting a program holds the whole process up for some milliseconds: everything else is served between
@@ -51,13 +51,8 @@ export class LaunchedService {
   /** It goes on by itself: nobody waits for it any more, and it keeps nobody from ending. */
   release(): void {
     this.#isWanted = false;
-    this.#output?.forget();
-    const child = this.#child;
-    if (child === null) return;
-    child.unref();
-    for (const stream of [child.stdout, child.stderr]) {
-      if (stream instanceof Socket) stream.unref();
-    }
+    this.#output?.release();
+    this.#child?.unref();
   }
 
   /** One that has become another user may be out of our reach: it is then left alone, as by dbus-daemon. */
@@ -74,6 +69,7 @@ export class LaunchedService {
       this.#end({ errorCode: "ENOENT", lastLines: [] });
       return;
     }
+    const [printed, complained] = [new ServicePipe(), new ServicePipe()];
     let child: ChildProcess;
     try {
       // As execve(2) has it: a program without a folder is one in the current folder.
@@ -81,17 +77,24 @@ export class LaunchedService {
         spawn(program.includes("/") ? program : `./${program}`, words, {
           argv0: program,
           env: this.launch.environment,
-          stdio: ["ignore", "pipe", "pipe"],
+          stdio: ["ignore", printed.writingEnd, complained.writingEnd],
         }),
       );
     } catch (error) {
+      for (const pipe of [printed, complained]) pipe.discard();
       this.#end({ errorCode: codeOf(error), lastLines: [] });
       return;
     }
     this.#child = child;
     child.on("error", (error) => this.#end({ errorCode: codeOf(error), lastLines: [] }));
-    if (child.pid === undefined || child.stdout === null || child.stderr === null) return;
-    const output = new ServiceOutput(child.stdout, child.stderr);
+    if (child.pid === undefined) {
+      for (const pipe of [printed, complained]) pipe.discard();
+      return;
+    }
+    const output = new ServiceOutput([
+      printed.reader(child.stdout),
+      complained.reader(child.stderr),
+    ]);
     this.#output = output;
     child.once("exit", (exitCode, signal) => {
       const end = (): void => {
@@ -101,7 +104,7 @@ export class LaunchedService {
         else this.#end({ exitCode: exitCode ?? 0, lastLines });
       };
       const timer = setTimeout(end, LAST_WORDS_MS);
-      child.once("close", end);
+      output.whenEnded(end);
     });
   }
 

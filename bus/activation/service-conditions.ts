@@ -17,7 +17,7 @@ export class ServiceConditions {
   readonly #openFiles: OpenFilesLimit | null;
   readonly #addon: ReturnType<typeof findAddon>["addon"];
   /** Opened now: a process that has become another user may not open its own files in /proc any more. */
-  readonly #score: number | null;
+  #score: number | null;
 
   /** `openFiles`: the limit that services get; null: that of the process. */
   constructor(openFiles: OpenFilesLimit | null) {
@@ -48,8 +48,10 @@ export class ServiceConditions {
     }
   }
 
+  /** Nothing is started any more. */
   close(): void {
     if (this.#score !== null) closeSync(this.#score);
+    this.#score = null;
   }
 
   #lower(soft: number, own: OpenFilesLimit): boolean {

@@ -1,6 +1,7 @@
 /** What started services print: passed on to where this process prints, and remembered for a while. */
 
 import { write } from "node:fs";
+import { Socket } from "node:net";
 import { type Readable, Writable } from "node:stream";
 
 const TAIL_BYTES = 4096;
@@ -39,21 +40,38 @@ export class ServiceOutput {
   readonly #streams: readonly Readable[];
   #tail: Buffer = Buffer.alloc(0);
 
-  constructor(stdout: Readable, stderr: Readable) {
+  /** What comes from standard output, and from standard error; null for one that there is none of. */
+  constructor(streams: readonly [stdout: Readable | null, stderr: Readable | null]) {
     relays ??= { stdout: relayTo(1), stderr: relayTo(2) };
-    this.#streams = [stdout, stderr];
+    const [stdout, stderr] = streams;
+    this.#streams = streams.filter((stream) => stream !== null);
     for (const stream of this.#streams) {
       stream.on("data", this.#remember);
       // A service that is killed may leave a broken stream; that it has ended is told elsewhere.
       stream.on("error", () => {});
     }
-    stdout.pipe(relays.stdout, { end: false });
-    stderr.pipe(relays.stderr, { end: false });
+    stdout?.pipe(relays.stdout, { end: false });
+    stderr?.pipe(relays.stderr, { end: false });
   }
 
-  /** Goes on passing everything on, and remembers nothing. */
-  forget(): void {
-    for (const stream of this.#streams) stream.off("data", this.#remember);
+  /** Calls `ended` once, when nobody can print any more and all that was printed has been read. */
+  whenEnded(ended: () => void): void {
+    let open = this.#streams.filter((stream) => !stream.closed);
+    if (open.length === 0) ended();
+    for (const stream of open) {
+      stream.once("close", () => {
+        open = open.filter((other) => other !== stream);
+        if (open.length === 0) ended();
+      });
+    }
+  }
+
+  /** Goes on passing everything on, remembers nothing, and keeps nobody from ending. */
+  release(): void {
+    for (const stream of this.#streams) {
+      stream.off("data", this.#remember);
+      if (stream instanceof Socket) stream.unref();
+    }
     this.#tail = Buffer.alloc(0);
   }
 

@@ -3,6 +3,7 @@
 import type { StartOptions } from "../../bus/index.ts";
 import { MECHANISMS } from "../../transport/mechanism.ts";
 import { KnownAccounts } from "./accounts.ts";
+import { BUILT_IN_LIMITS } from "./built-in-limits.ts";
 import type { Configuration } from "./configuration.ts";
 
 /**
@@ -20,9 +21,10 @@ export function busOptionsOf(
       busType: type,
       helper: () => current().serviceHelper,
     },
-    limits: () => current().limits,
+    limits: () => ({ ...BUILT_IN_LIMITS, ...current().limits }),
     authentication: authentication.length > 0 ? authentication : MECHANISMS,
-    allowsAnonymous: () => current().allowsAnonymous,
+    // As in dbus-daemon, this is what it was at the start.
+    allowsAnonymous: () => configuration.allowsAnonymous,
     policy: () => ({ rules: current().policyRules, accounts: new KnownAccounts() }),
   };
 }

@@ -1,16 +1,25 @@
 /** Loads a bus configuration file and everything it includes, as dbus-daemon does. */
 
-import { closeSync, existsSync, fstatSync, openSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import type { Limits, PolicyRule, ServiceDirectory } from "../../bus/index.ts";
-import { isMechanism, MECHANISMS, type Mechanism } from "../../transport/mechanism.ts";
-import { parseXml, type XmlElement } from "../../xml/parse.ts";
+import type { ServiceDirectory } from "../../bus/index.ts";
+import { isMechanism, MECHANISMS } from "../../transport/mechanism.ts";
+import { parseXml, type XmlElement, type XmlProblem } from "../../xml/parse.ts";
 import { type ConfigurationChoice, standardConfigurationPath } from "./arguments.ts";
-import type { Configuration, Problem } from "./configuration.ts";
-import { checkShape, problemAt } from "./element-shape.ts";
+import type { Configuration, Place, Problem } from "./configuration.ts";
+import { readConfigurationText } from "./configuration-text.ts";
+import { type Draft, emptyDraft, remember } from "./draft.ts";
+import { checkShape, isBlank, problemAt } from "./element-shape.ts";
 import { parseLimit } from "./limit-element.ts";
+import { type Mention, problemWith } from "./mention.ts";
 import { readPolicy } from "./policy-elements.ts";
-import { isSelinuxActive, readAppArmor, readSelinux } from "./security-elements.ts";
+import {
+  lackOfMediation,
+  readAppArmorMode,
+  readSelinux,
+  type SecurityModules,
+  securityModules,
+} from "./security-elements.ts";
 import {
   standardSessionDirectories,
   systemServiceDirectories,
@@ -23,44 +32,34 @@ export type LoadResult =
   | { readonly configuration: Configuration; readonly problem: null }
   | { readonly configuration: null; readonly problem: Problem };
 
-/** Loads the chosen configuration; `environment` decides where service files are looked for. */
+/**
+ * Files are 1 MiB long at most, in dbus-daemon too. Entities are for a few words that come again and again; expat,
+ * which dbus-daemon uses, lets them stand for 8 MiB before it looks at them.
+ */
+const xmlLimits = { maxCharacters: 1 << 20, maxDepth: 64, maxEntityCharacters: 1 << 16 };
+
+/** What of the machine decides what a configuration means. */
+export interface Surroundings {
+  /** Where service files are looked for. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly security: SecurityModules;
+}
+
+/** Loads the chosen configuration; `surroundings` are by default those of this process. */
 export function loadConfiguration(
   choice: ConfigurationChoice,
-  environment: Readonly<Record<string, string | undefined>> = process.env,
+  surroundings: Partial<Surroundings> = {},
 ): LoadResult {
-  const path = choice.kind === "file" ? choice.path : standardConfigurationPath[choice.kind];
-  const loader = new Loader(environment);
+  const path = resolve(
+    choice.kind === "file" ? choice.path : standardConfigurationPath[choice.kind],
+  );
+  const { environment = process.env, security = securityModules() } = surroundings;
+  const loader = new Loader({ environment, security });
   if (choice.kind !== "file" && !existsSync(path)) {
     loader.warn(path, null, "not installed; the configuration built into onehop is used instead");
     return loader.finish(path, loader.readText(path, builtInConfiguration[choice.kind]));
   }
-  return loader.finish(path, loader.readFile(path, false));
-}
-
-/** Everything read so far. Copied before a file that may be dropped as a whole. */
-interface Draft {
-  type: string | null;
-  user: string | null;
-  pidFile: string | null;
-  forks: boolean;
-  keepsUmask: boolean;
-  usesSyslog: boolean;
-  allowsAnonymous: boolean;
-  transientServiceDirectory: string | null;
-  limits: Partial<Record<keyof Limits, number>>;
-  readonly unenforcedLimits: string[];
-  readonly listen: string[];
-  readonly authentication: Mechanism[];
-  readonly serviceDirectories: ServiceDirectory[];
-  serviceHelper: string | null;
-  readonly policyRules: PolicyRule[];
-  readonly warnings: Problem[];
-}
-
-/** The element that asks for another file. */
-interface Includer {
-  readonly file: string;
-  readonly element: XmlElement;
+  return loader.finish(path, loader.readFile(path));
 }
 
 // Elements that are only there or not, and those that hold a text.
@@ -80,32 +79,21 @@ const attributesOf: Readonly<Record<string, readonly string[]>> = {
 
 /** Reads files into one draft; every method returns what stopped it, or `null`. */
 class Loader {
-  readonly #environment: Readonly<Record<string, string | undefined>>;
+  readonly #surroundings: Surroundings;
   /** Device and inode of the files being read, to notice a file that includes itself. */
   readonly #open: string[];
   #draft: Draft;
+  /** The elements that led to the file being read, the innermost first. */
+  #includedFrom: readonly Place[] = [];
+  /** Says that a file does not exist: who asked for its includer with `ignore_missing` ignores that, too. */
+  #missing: Problem | null = null;
+  /** The last one counts, even that of a file which is left out, as in dbus-daemon: it is not forgotten. */
+  #appArmor: Mention | null = null;
 
-  constructor(environment: Readonly<Record<string, string | undefined>>) {
-    this.#environment = environment;
+  constructor(surroundings: Surroundings) {
+    this.#surroundings = surroundings;
     this.#open = [];
-    this.#draft = {
-      type: null,
-      user: null,
-      pidFile: null,
-      forks: false,
-      keepsUmask: false,
-      usesSyslog: false,
-      allowsAnonymous: false,
-      transientServiceDirectory: null,
-      limits: {},
-      unenforcedLimits: [],
-      listen: [],
-      authentication: [],
-      serviceDirectories: [],
-      serviceHelper: null,
-      policyRules: [],
-      warnings: [],
-    };
+    this.#draft = emptyDraft();
   }
 
   warn(file: string, element: XmlElement | null, text: string): void {
@@ -114,7 +102,9 @@ class Loader {
 
   finish(path: string, problem: Problem | null): LoadResult {
     if (problem !== null) return { configuration: null, problem };
-    const configuration = this.#draft;
+    const unfit = this.#checkMechanisms() ?? this.#checkSecurity(path);
+    if (unfit !== null) return { configuration: null, problem: unfit };
+    const { selinuxAssociations: _, unknownMechanisms: __, ...configuration } = this.#draft;
     if (configuration.listen.length === 0) {
       const text = "needs one or more <listen> elements with addresses";
       return { configuration: null, problem: problemAt(path, null, text) };
@@ -122,45 +112,69 @@ class Loader {
     return { configuration, problem: null };
   }
 
-  /** Reads one file, for `includer` if there is one. A missing one is no problem if `mayBeMissing`. */
-  readFile(path: string, mayBeMissing: boolean, includer: Includer | null = null): Problem | null {
+  #checkSecurity(path: string): Problem | null {
+    const { selinuxAssociations, warnings } = this.#draft;
+    const { security } = this.#surroundings;
+    const told = lackOfMediation(path, selinuxAssociations, this.#appArmor, security);
+    warnings.push(...told.warnings);
+    return told.problem;
+  }
+
+  /** dbus-daemon looks at them when it has read everything: a file that asks for one is not left out. */
+  #checkMechanisms(): Problem | null {
+    const [unknown] = this.#draft.unknownMechanisms;
+    if (unknown === undefined) return null;
+    const known = MECHANISMS.join(", ");
+    return problemWith(unknown, `there is no mechanism "${unknown.element.text}", only ${known}`);
+  }
+
+  #mention(file: string, element: XmlElement): Mention {
+    return { file, element, includedFrom: this.#includedFrom };
+  }
+
+  /** Reads one file, for `includer` if there is one. */
+  readFile(path: string, includer: Mention | null = null): Problem | null {
     const refuse = (text: string): Problem =>
-      includer === null
-        ? problemAt(path, null, text)
-        : problemAt(includer.file, includer.element, `${path}: ${text}`);
-    let text: string;
-    let identity: string;
-    try {
-      const descriptor = openSync(path, "r");
-      try {
-        const { dev, ino } = fstatSync(descriptor);
-        identity = `${dev}:${ino}`;
-        const bytes = readFileSync(descriptor);
-        text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-      } finally {
-        closeSync(descriptor);
-      }
-    } catch (error) {
-      if (mayBeMissing && systemErrorCode(error) === "ENOENT") return null;
-      return refuse(`cannot be read: ${describeError(error)}`);
+      includer === null ? problemAt(path, null, text) : problemWith(includer, `${path}: ${text}`);
+    const result = readConfigurationText(path);
+    if (result.kind === "unreadable") {
+      const problem = refuse(result.message);
+      if (result.isMissing) this.#missing = problem;
+      return problem;
     }
-    if (this.#open.includes(identity)) return refuse("circular inclusion");
-    this.#open.push(identity);
-    const problem = this.readText(path, text);
-    this.#open.pop();
+    if (result.kind === "text" && this.#open.includes(result.identity)) {
+      return refuse("circular inclusion");
+    }
+    const before = this.#includedFrom;
+    if (includer !== null) {
+      const place = { file: includer.file, line: includer.element.line };
+      this.#includedFrom = [place, ...includer.includedFrom];
+    }
+    let problem: Problem | null;
+    if (result.kind === "garbled") problem = xmlProblem(path, result.problem);
+    else {
+      this.#open.push(result.identity);
+      problem = this.readText(path, result.text);
+      this.#open.pop();
+    }
+    if (problem !== null) problem = this.#withWay(problem);
+    this.#includedFrom = before;
     return problem;
   }
 
+  /** Adds how the file of a problem was come to, if that is not known yet. */
+  #withWay(problem: Problem): Problem {
+    if (problem.includedFrom.length > 0) return problem;
+    const told = { ...problem, includedFrom: this.#includedFrom };
+    if (problem === this.#missing) this.#missing = told;
+    return told;
+  }
+
   readText(file: string, text: string): Problem | null {
-    const { root, problem } = parseXml(text);
-    if (problem !== null) {
-      return {
-        file,
-        line: problem.line,
-        element: "",
-        text: `${problem.message} (column ${problem.column})`,
-      };
-    }
+    const result = parseXml(text, xmlLimits);
+    if (result.problem !== null) return xmlProblem(file, result.problem);
+    const { root, omissions } = result;
+    for (const omission of omissions) this.#draft.warnings.push(xmlProblem(file, omission));
     if (root.name !== "busconfig") return problemAt(file, root, "the root must be <busconfig>");
     const unexpected = checkShape(file, root, [], false);
     if (unexpected !== null) return unexpected;
@@ -194,22 +208,25 @@ class Loader {
         draft.keepsUmask = true;
         return null;
       case "syslog":
-        draft.usesSyslog = true;
+        // That of an included file has no effect in dbus-daemon.
+        if (this.#open.length <= 1) draft.usesSyslog = true;
         return null;
       case "allow_anonymous":
         draft.allowsAnonymous = true;
         return null;
       case "standard_session_servicedirs":
-        draft.transientServiceDirectory = transientServiceDirectory(this.#environment);
-        standardSessionDirectories(this.#environment).forEach(this.#addServiceDirectory);
+        draft.transientServiceDirectory = transientServiceDirectory(this.#surroundings.environment);
+        standardSessionDirectories(this.#surroundings.environment).forEach(
+          this.#addServiceDirectory,
+        );
         return null;
       case "standard_system_servicedirs":
         for (const path of systemServiceDirectories()) this.#addServiceDirectory({ path });
         return null;
       case "selinux":
-        return this.#readSecurity(file, element, readSelinux);
+        return this.#readSelinux(file, element);
       default:
-        return this.#readSecurity(file, element, readAppArmor);
+        return this.#readAppArmor(file, element);
     }
   }
 
@@ -234,7 +251,7 @@ class Loader {
         this.#addServiceDirectory({ path: fullPath(file, text) });
         return null;
       case "servicehelper":
-        draft.serviceHelper = text;
+        draft.serviceHelper = fullPath(file, text);
         return null;
       case "include":
         return this.#include(file, element, text);
@@ -254,10 +271,9 @@ class Loader {
   };
 
   #readMechanism(file: string, element: XmlElement, name: string): Problem | null {
-    // dbus-daemon refuses a configuration with any other.
     if (!isMechanism(name)) {
-      const known = MECHANISMS.join(", ");
-      return problemAt(file, element, `there is no mechanism "${name}", only ${known}`);
+      this.#draft.unknownMechanisms.push(this.#mention(file, element));
+      return null;
     }
     this.#draft.authentication.push(name);
     return null;
@@ -275,14 +291,25 @@ class Loader {
     return null;
   }
 
-  #readSecurity(file: string, element: XmlElement, read: typeof readSelinux): Problem | null {
-    const { problem, warning } = read(file, element);
-    if (warning !== null) this.warn(file, element, warning);
-    return problem;
+  #readSelinux(file: string, element: XmlElement): Problem | null {
+    const associations = readSelinux(file, element);
+    if ("text" in associations) return associations;
+    for (const association of associations) {
+      this.#draft.selinuxAssociations.push(this.#mention(file, association));
+    }
+    return null;
+  }
+
+  #readAppArmor(file: string, element: XmlElement): Problem | null {
+    if (readAppArmorMode(element) === null) {
+      return problemAt(file, element, 'mode must be "required", "enabled" or "disabled"');
+    }
+    this.#appArmor = this.#mention(file, element);
+    return null;
   }
 
   #readPolicy(file: string, element: XmlElement): Problem | null {
-    if (element.text.trim() !== "") return problemAt(file, element, "no text is expected inside");
+    if (!isBlank(element.text)) return problemAt(file, element, "no text is expected inside");
     const policy = readPolicy(element, file);
     if ("problem" in policy) return problemAt(file, policy.element, policy.problem);
     this.#draft.policyRules.push(...policy.rules);
@@ -297,19 +324,25 @@ class Loader {
       }
     }
     const isSet = (name: string): boolean => element.attributes.get(name) === "yes";
-    if (isSet("if_selinux_enabled")) {
-      // Its contents only say how SELinux labels names, which this bus does not ask about.
-      if (isSelinuxActive())
-        this.warn(file, element, "left out: names are not labelled for SELinux");
-      return null;
-    }
-    if (isSet("selinux_root_relative")) {
-      return problemAt(file, element, "the root of the SELinux policy is not known");
-    }
-    return this.readFile(fullPath(file, text), isSet("ignore_missing"), { file, element });
+    const { selinux, selinuxRoot } = this.#surroundings.security;
+    if (isSet("if_selinux_enabled") && selinux === "absent") return null;
+    const path = isSet("selinux_root_relative") ? resolve(selinuxRoot, text) : fullPath(file, text);
+    const asBefore = remember(this.#draft);
+    const problem = this.readFile(path, this.#mention(file, element));
+    if (problem === null || problem !== this.#missing || !isSet("ignore_missing")) return problem;
+    this.#draft = asBefore();
+    // As in dbus-daemon, a file that needs a missing one is as good as missing; here that is told.
+    if (problem.file !== file) this.#leaveOut(problem);
+    return null;
+  }
+
+  #leaveOut(problem: Problem): void {
+    const text = `${problem.text}; the whole file is left out`;
+    this.#draft.warnings.push({ ...problem, text });
   }
 
   #includeDirectory(file: string, element: XmlElement, directory: string): Problem | null {
+    this.#draft.watchedDirectories.push(directory);
     let names: string[];
     try {
       names = readdirSync(directory);
@@ -319,28 +352,21 @@ class Loader {
     }
     // dbus-daemon takes the order of the directory; a sorted one is the same on every machine.
     for (const name of names.filter((name) => name.endsWith(".conf")).sort()) {
-      const before = copyOf(this.#draft);
-      const problem = this.readFile(join(directory, name), true, { file, element });
+      const asBefore = remember(this.#draft);
+      const includer = this.#mention(file, element);
+      const problem = this.readFile(join(directory, name), includer);
       if (problem === null) continue;
       // One bad file of some package must not keep the whole bus from starting: it is left out.
-      this.#draft = before;
-      before.warnings.push({ ...problem, text: `${problem.text}; the whole file is left out` });
+      this.#draft = asBefore();
+      // A link to nothing is no file.
+      if (problem !== this.#missing || problem.file !== file) this.#leaveOut(problem);
     }
     return null;
   }
 }
 
-function copyOf(draft: Draft): Draft {
-  return {
-    ...draft,
-    limits: { ...draft.limits },
-    unenforcedLimits: [...draft.unenforcedLimits],
-    listen: [...draft.listen],
-    authentication: [...draft.authentication],
-    serviceDirectories: [...draft.serviceDirectories],
-    policyRules: [...draft.policyRules],
-    warnings: [...draft.warnings],
-  };
+function xmlProblem(file: string, { message, line, column }: XmlProblem): Problem {
+  return { file, line, element: "", text: `${message} (column ${column})`, includedFrom: [] };
 }
 
 function fullPath(file: string, path: string): string {

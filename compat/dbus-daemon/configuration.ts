@@ -10,12 +10,21 @@ export interface Problem {
   /** The element as it is written, for example `<deny own="*">`; empty when there is none to name. */
   readonly element: string;
   readonly text: string;
+  /** The elements that led to the file, the innermost first. */
+  readonly includedFrom: readonly Place[];
 }
 
-/** `file:line: <element>: text`, the form in which every problem is told. */
-export function describeProblem({ file, line, element, text }: Problem): string {
+export interface Place {
+  readonly file: string;
+  readonly line: number;
+}
+
+/** `file:line: <element>: text (included from file:line)`, the form in which every problem is told. */
+export function describeProblem({ file, line, element, text, includedFrom }: Problem): string {
   const place = line === 0 ? file : `${file}:${line}`;
-  return element === "" ? `${place}: ${text}` : `${place}: ${element}: ${text}`;
+  const chain = includedFrom.map((include) => `included from ${include.file}:${include.line}`);
+  const told = chain.length === 0 ? text : `${text} (${chain.join(", ")})`;
+  return element === "" ? `${place}: ${told}` : `${place}: ${element}: ${told}`;
 }
 
 /** A configuration with everything included merged in; lists are in the order of the files. */
@@ -41,8 +50,30 @@ export interface Configuration {
   readonly transientServiceDirectory: string | null;
   /** In the order of the files; their contexts say in which order they are applied. */
   readonly policyRules: readonly PolicyRule[];
+  /** What to watch for files that come, go or change: every `<includedir>`. */
+  readonly watchedDirectories: readonly string[];
   /** What is understood and not obeyed, or looks like a mistake. */
   readonly warnings: readonly Problem[];
+}
+
+/** The elements that dbus-daemon, too, looks at only when it starts. */
+const startElements: Readonly<Record<string, (configuration: Configuration) => unknown>> = {
+  type: ({ type }) => type,
+  user: ({ user }) => user,
+  fork: ({ forks }) => forks,
+  keep_umask: ({ keepsUmask }) => keepsUmask,
+  syslog: ({ usesSyslog }) => usesSyslog,
+  pidfile: ({ pidFile }) => pidFile,
+  listen: ({ listen }) => listen.join(),
+  auth: ({ authentication }) => authentication.join(),
+  allow_anonymous: ({ allowsAnonymous }) => allowsAnonymous,
+};
+
+/** The elements in which `next` differs and that a reload does not change, such as `<listen>`. */
+export function changedForNextStart(before: Configuration, next: Configuration): string[] {
+  return Object.entries(startElements)
+    .filter(([, valueIn]) => valueIn(before) !== valueIn(next))
+    .map(([element]) => `<${element}>`);
 }
 
 /** One line about limits that are set and not enforced, or `null`. */

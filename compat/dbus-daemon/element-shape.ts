@@ -23,15 +23,21 @@ export function checkShape(
   if (!holdsElements && child !== undefined) {
     return problemAt(file, child, "is not allowed in this context");
   }
-  if (!mayHoldText && element.text.trim() !== "") {
+  if (!mayHoldText && !isBlank(element.text)) {
     return problemAt(file, element, "no text is expected inside");
   }
   return null;
 }
 
+/** Is there nothing but white space of XML? A no-break space is something. */
+export function isBlank(text: string): boolean {
+  return /^[\t\n\r ]*$/.test(text);
+}
+
 /** A problem with an element, which is shown by its start tag; `null` for the whole file. */
 export function problemAt(file: string, element: XmlElement | null, text: string): Problem {
-  if (element === null) return { file, line: 0, element: "", text };
+  if (element === null) return { file, line: 0, element: "", text, includedFrom: [] };
   const attributes = [...element.attributes].map(([name, value]) => ` ${name}="${value}"`).join("");
-  return { file, line: element.line, element: `<${element.name}${attributes}>`, text };
+  const shown = `<${element.name}${attributes}>`;
+  return { file, line: element.line, element: shown, text, includedFrom: [] };
 }

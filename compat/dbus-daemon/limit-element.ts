@@ -6,13 +6,15 @@ interface LimitKind {
   /** `null`: known to dbus-daemon and not yet, or not at all, enforced here. */
   readonly key: keyof Limits | null;
   /** What may be written. */
-  readonly maximum: number;
+  readonly maximum: bigint;
   /** What it can mean at most. */
   readonly most: number;
 }
 
-const long = { maximum: Number.MAX_SAFE_INTEGER, most: Number.MAX_SAFE_INTEGER };
-const int = { maximum: 0x7fff_ffff, most: 0x7fff_ffff };
+const long = { maximum: 0x7fff_ffff_ffff_ffffn, most: Number.MAX_SAFE_INTEGER };
+const int = { maximum: 0x7fff_ffffn, most: 0x7fff_ffff };
+/** More digits than any number that may be written has, in any base. */
+const MANY_DIGITS = 40;
 
 const kinds: Readonly<Record<string, LimitKind>> = {
   max_incoming_bytes: { key: "maxIncomingBytes", ...long },
@@ -54,13 +56,15 @@ export function parseLimit(name: string, text: string): LimitResult {
   const match = /^[ \t\n\v\f\r]*([+-]?)(?:(0[xX][0-9a-fA-F]+)|(0[0-7]*)|([1-9]\d*))/.exec(text);
   if (match === null) return { problem: "the value is not a whole number" };
   const [whole, sign, hexadecimal, octal, decimal] = match;
-  const magnitude = Number(hexadecimal ?? (octal === undefined ? decimal : `0o${octal}`));
+  const digits = (hexadecimal?.slice(2) ?? octal ?? decimal ?? "").replace(/^0+(?=.)/, "");
+  const base = hexadecimal === undefined ? (octal === undefined ? "" : "0o") : "0x";
+  const magnitude = BigInt(base + digits.slice(0, MANY_DIGITS));
   const value = sign === "-" ? -magnitude : magnitude;
   const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
   if (kind === undefined) return { problem: `there is no limit called "${name}"` };
-  if (value < 0) return { problem: "the value must not be negative" };
+  if (value < 0n) return { problem: "the value must not be negative" };
   if (value > kind.maximum) return { problem: `the value is larger than ${kind.maximum}` };
   const rest = text.slice(whole.length);
   const warning = rest.trim() === "" ? null : `"${rest.trim()}" after the number is not read`;
-  return { problem: null, key: kind.key, value: Math.min(value, kind.most), warning };
+  return { problem: null, key: kind.key, value: Math.min(Number(value), kind.most), warning };
 }

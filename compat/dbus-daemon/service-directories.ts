@@ -1,9 +1,10 @@
 /** Where service files are. */
 
 import { lstatSync, mkdirSync } from "node:fs";
-import { homedir } from "node:os";
+import { userInfo } from "node:os";
 import { join } from "node:path";
 import type { ServiceDirectory } from "../../bus/index.ts";
+import type { Configuration } from "./configuration.ts";
 import { describeError } from "./system-error.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -16,11 +17,12 @@ export function transientServiceDirectory(environment: Environment): string | nu
 
 /** The directories of `<standard_session_servicedirs>` after the transient one, first come first. */
 export function sessionServiceDirectories(environment: Environment): string[] {
-  const home = environment["XDG_DATA_HOME"] ?? join(homedir(), ".local/share");
+  const home = environment["XDG_DATA_HOME"] ?? ownDataDirectory();
   const shared = environment["XDG_DATA_DIRS"] ?? "/usr/local/share:/usr/share";
   // The last one is where dbus itself is installed, whatever XDG_DATA_DIRS says.
   return `${home}:${shared}:/usr/share`
     .split(":")
+    .map((directory) => directory.replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, ""))
     .filter((directory) => directory !== "")
     .map((directory) => join(directory, "dbus-1/services"));
 }
@@ -39,6 +41,31 @@ export function standardSessionDirectories(environment: Environment): ServiceDir
     ...(transient === null ? [] : [{ path: transient, mustMatchNames: true }]),
     ...sessionServiceDirectories(environment).map((path) => ({ path })),
   ];
+}
+
+/** Below the home that the user database has: $HOME is not asked, as in dbus-daemon. */
+function ownDataDirectory(): string {
+  try {
+    return join(userInfo().homedir, ".local/share");
+  } catch {
+    // Whom the database does not know has none.
+    return "";
+  }
+}
+
+/**
+ * Creates the transient directory that a configuration asks for. What is not ours alone is not looked through:
+ * then the configuration that is returned is without it, and `problem` says why.
+ */
+export function withTransientDirectory(configuration: Configuration): {
+  readonly configuration: Configuration;
+  readonly problem: string | null;
+} {
+  const { transientServiceDirectory: path, serviceDirectories } = configuration;
+  const problem = path === null ? null : createTransientDirectory(path);
+  if (problem === null) return { configuration, problem };
+  const others = serviceDirectories.filter((directory) => directory.path !== path);
+  return { configuration: { ...configuration, serviceDirectories: others }, problem };
 }
 
 /**

@@ -11,8 +11,11 @@ const session = `<busconfig>
     <allow eavesdrop="true"/>
     <allow own="*"/>
   </policy>
+  <include ignore_missing="yes">/etc/dbus-1/session.conf</include>
+  <includedir>/usr/share/dbus-1/session.d</includedir>
   <includedir>/etc/dbus-1/session.d</includedir>
   <include ignore_missing="yes">/etc/dbus-1/session-local.conf</include>
+  <include if_selinux_enabled="yes" selinux_root_relative="yes">contexts/dbus_contexts</include>
   <limit name="max_incoming_bytes">1000000000</limit>
   <limit name="max_incoming_unix_fds">250000000</limit>
   <limit name="max_outgoing_bytes">1000000000</limit>
@@ -67,9 +70,11 @@ const system = `<busconfig>
     <allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus.Monitoring"/>
     <allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus.Debug.Stats"/>
   </policy>
+  <include ignore_missing="yes">/etc/dbus-1/system.conf</include>
   <includedir>/usr/share/dbus-1/system.d</includedir>
   <includedir>/etc/dbus-1/system.d</includedir>
   <include ignore_missing="yes">/etc/dbus-1/system-local.conf</include>
+  <include if_selinux_enabled="yes" selinux_root_relative="yes">contexts/dbus_contexts</include>
 </busconfig>
 `;
 

@@ -1,6 +1,7 @@
 /** The life of the daemon: start, tell the address, reload, stop. */
 
 import { resolve } from "node:path";
+import { DirectoryWatch } from "../../bus/directory-watch.ts";
 import { type StartedBus, startBus } from "../../bus/index.ts";
 import { becomeUser } from "./account-change.ts";
 import { findUser } from "./accounts.ts";
@@ -8,13 +9,18 @@ import type { DaemonArguments } from "./arguments.ts";
 import { Foreground, startInBackground } from "./background.ts";
 import { busOptionsOf } from "./bus-options.ts";
 import { loadConfiguration } from "./config-file.ts";
-import { type Configuration, describeProblem, describeUnenforcedLimits } from "./configuration.ts";
+import {
+  type Configuration,
+  changedForNextStart,
+  describeProblem,
+  describeUnenforcedLimits,
+} from "./configuration.ts";
 import { keepYoungGenerationSmall } from "./heap.ts";
 import { DaemonLog } from "./log.ts";
 import { initialOpenFiles, raiseOpenFiles } from "./open-files.ts";
 import { PidFile } from "./pid-file.ts";
 import { printingProblem, printLine } from "./printing.ts";
-import { createTransientDirectory } from "./service-directories.ts";
+import { withTransientDirectory } from "./service-directories.ts";
 import { ServiceManager } from "./service-manager.ts";
 import { describeError } from "./system-error.ts";
 
@@ -47,6 +53,8 @@ class Daemon {
   readonly #manager: ServiceManager;
   #configuration: Configuration;
   #pidFile: PidFile | null;
+  /** Sees what comes into, goes from and changes in included directories, as dbus-daemon does. */
+  #watch: DirectoryWatch | null;
 
   constructor(given: DaemonArguments, log: DaemonLog) {
     this.#given = given;
@@ -55,6 +63,7 @@ class Daemon {
     this.#manager = new ServiceManager(process.env["NOTIFY_SOCKET"] ?? "", log);
     this.#configuration = this.#load();
     this.#pidFile = null;
+    this.#watch = null;
   }
 
   async run(): Promise<number> {
@@ -69,6 +78,9 @@ class Daemon {
     const started = await this.#startBus();
     process.off("SIGHUP", ignore);
     process.on("SIGHUP", () => started.bus.reload());
+    this.#watch = new DirectoryWatch(() => started.bus.reload());
+    // Before anybody knows the address: who does may count on it.
+    this.#watch.use(this.#configuration.watchedDirectories);
     try {
       await this.#becomeReady(started);
     } catch (error) {
@@ -131,9 +143,8 @@ class Daemon {
   }
 
   #startBus(): Promise<StartedBus> {
-    const { listen, transientServiceDirectory: transient } = this.#configuration;
-    const problem = transient === null ? null : createTransientDirectory(transient);
-    if (problem !== null) this.#log.warning(`no transient services: ${problem}`);
+    this.#createTransientDirectory();
+    const { listen } = this.#configuration;
     const options = busOptionsOf(this.#configuration, () => this.#configuration);
     // Before the limit is raised: services get it as it was.
     const openFiles = this.#foreground?.openFiles ?? initialOpenFiles();
@@ -150,6 +161,12 @@ class Daemon {
       complain: this.#given.complains,
       reload: () => this.#reload(),
     });
+  }
+
+  #createTransientDirectory(): void {
+    const { configuration, problem } = withTransientDirectory(this.#configuration);
+    this.#configuration = configuration;
+    if (problem !== null) this.#log.warning(`no transient services: ${problem}`);
   }
 
   async #becomeReady(started: StartedBus): Promise<void> {
@@ -187,14 +204,22 @@ class Daemon {
       this.#log.error(`Unable to reload configuration: ${text}`);
       return text;
     }
+    const before = this.#configuration;
     this.#configuration = next;
     for (const warning of next.warnings) this.#log.warning(describeProblem(warning));
+    const elements = changedForNextStart(before, next);
+    if (elements.length > 0) {
+      this.#log.info(`${elements.join(", ")}: what has changed counts from the next start on`);
+    }
+    this.#createTransientDirectory();
+    this.#watch?.use(next.watchedDirectories);
     this.#log.info("Reloaded configuration");
     return null;
   }
 
   /** Stops the bus and removes what it made, as far as the user that it has become may do that. */
   async #stop(started: StartedBus): Promise<void> {
+    this.#watch?.stop();
     const leave = (error: unknown): void => {
       this.#log.warning(`left behind: ${error instanceof Error ? error.message : error}`);
     };

@@ -11,6 +11,7 @@ NAPI_MODULE_INIT() {
                 { "connectUnix", NULL, connect_unix, NULL, NULL, NULL, napi_enumerable, NULL },
                 { "sendDatagram", NULL, send_datagram, NULL, NULL, NULL, napi_enumerable, NULL },
                 { "socketPair", NULL, socket_pair, NULL, NULL, NULL, napi_enumerable, NULL },
+                { "pipe", NULL, make_pipe, NULL, NULL, NULL, napi_enumerable, NULL },
                 { "closeDescriptor", NULL, close_descriptor, NULL, NULL, NULL, napi_enumerable, NULL },
                 { "duplicateDescriptor", NULL, duplicate_descriptor, NULL, NULL, NULL, napi_enumerable, NULL },
                 { "closeOnExec", NULL, close_on_exec, NULL, NULL, NULL, napi_enumerable, NULL },

@@ -181,6 +181,19 @@ napi_value socket_pair(napi_env env, napi_callback_info info) {
         return result;
 }
 
+napi_value make_pipe(napi_env env, napi_callback_info info) {
+        napi_value result;
+        int fds[2];
+
+        (void)info;
+        if (pipe2(fds, O_CLOEXEC) < 0)
+                return make_int32(env, -errno);
+        result = make_int32_array(env, fds, 2);
+        if (!result)
+                close_all(fds, 2);
+        return result;
+}
+
 napi_value close_descriptor(napi_env env, napi_callback_info info) {
         napi_value value;
         int32_t fd;

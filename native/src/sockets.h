@@ -30,6 +30,7 @@ napi_value adopt_listener(napi_env env, napi_callback_info info);
 napi_value connect_unix(napi_env env, napi_callback_info info);
 napi_value send_datagram(napi_env env, napi_callback_info info);
 napi_value socket_pair(napi_env env, napi_callback_info info);
+napi_value make_pipe(napi_env env, napi_callback_info info);
 napi_value close_descriptor(napi_env env, napi_callback_info info);
 napi_value duplicate_descriptor(napi_env env, napi_callback_info info);
 napi_value close_on_exec(napi_env env, napi_callback_info info);

@@ -156,7 +156,7 @@ describe("over TCP", () => {
   });
 
   test("handshakes in single bytes, unfinished ones and silent ones disturb nobody", async () => {
-    const bus = await start({ allowsAnonymous: true, limits: { authTimeoutMs: 300 } });
+    const bus = await start({ allowsAnonymous: true, limits: { authTimeoutMs: 1000 } });
     const idle = Array.from({ length: 20 }, () => new Caller(bus));
     for (const caller of idle.slice(10)) caller.say("\0AUTH ANONYM");
     const slow = new Caller(bus);
@@ -172,6 +172,40 @@ describe("over TCP", () => {
     expect(log.filter((line) => line.includes("did not finish the handshake"))).toHaveLength(20);
     expect((await client.call({ ...DRIVER, member: "GetId" })).body).toEqual([bus.guid]);
     await client.close();
+  });
+
+  test("any number of peers that fail in any way disturb nobody, and leave nothing behind", async () => {
+    await inScratch(async (home) => {
+      const find = new Keyring({ home: () => home }).find;
+      const bus = await start({
+        allowsAnonymous: true,
+        find,
+        limits: { maxIncompleteConnections: 500 },
+      });
+      const client = await connectClient(bus.address, { authentication: ["ANONYMOUS"] });
+      const guess = `DATA ${Buffer.from(`mine ${"0".repeat(40)}`).toString("hex")}\r\n`;
+      const attempts = [
+        `\0${`${COOKIE_AUTH}${guess}`.repeat(6)}`,
+        `\0${COOKIE_AUTH}BEGIN\r\n`,
+        `\0${"AUTH ANONYMOUS ff\r\n".repeat(6)}`,
+        `\0${"AUTH EXTERNAL 30\r\n".repeat(6)}`,
+        `\0AUTH ANONYMOUS\r\nBEGIN\r\n${"x".repeat(16)}`,
+        `\0${"x".repeat(20_000)}`,
+        "no NUL\r\n",
+      ];
+      const callers = Array.from({ length: 20 }, () =>
+        attempts.map((text) => {
+          const caller = new Caller(bus);
+          caller.say(text);
+          return caller;
+        }),
+      ).flat();
+      await Promise.all(callers.map(({ closed }) => closed));
+      expect(callers[0]?.text).toMatch(/^(DATA [0-9a-f]+\r\nREJECTED [A-Z0-9_ ]+\r\n){6}$/);
+      expect((await client.call({ ...DRIVER, member: "GetId" })).body).toEqual([bus.guid]);
+      expect(bus.bus.connectionCount).toBe(1);
+      await client.close();
+    });
   });
 
   test("peers of whom nothing is known are as one user, and those who prove to be one are that one", async () => {

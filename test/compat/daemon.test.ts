@@ -4,6 +4,7 @@ import { spawn, spawnSync } from "node:child_process";
 import {
   chmodSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -40,10 +41,11 @@ beforeEach(() => {
 });
 afterEach(async () => {
   for (const { child } of running) child.kill("SIGKILL");
-  await Promise.all(running.map(({ ended }) => ended));
-  running = [];
+  // First: they may have the pipes of those that are waited for.
   for (const processId of background) killIfThere(processId);
   background = [];
+  await Promise.all(running.map(({ ended }) => ended));
+  running = [];
   rmSync(folder, { recursive: true });
 });
 
@@ -149,6 +151,31 @@ test("SIGHUP takes the new configuration, or keeps the old one and says why", as
   await disconnected(address, `${authLine}\r\nBEGIN`);
 });
 
+test("included directories are watched from the start on; what only a start changes is named", async () => {
+  mkdirSync(join(folder, "conf.d"));
+  const elements = `${listen("bus")}<includedir>conf.d</includedir>`;
+  const { told, said } = run([configure(elements), "--print-address=3"]);
+  await told;
+  const drop = (contents: string): void =>
+    writeFileSync(join(folder, "conf.d/x.conf"), `<busconfig>${contents}</busconfig>`);
+  drop("<bees/>");
+  await said("x.conf:1: <bees>: is not allowed inside <busconfig>; the whole file is left out");
+  drop("<type>system</type><syslog/><pidfile>/none</pidfile><limit name='auth_timeout'>5</limit>");
+  await said("<type>, <pidfile>: what has changed counts from the next start on");
+});
+
+test("a mistake in an included file: the way to it, no address, exit status 1", async () => {
+  writeFileSync(join(folder, "b.conf"), "<busconfig>\n<bees/></busconfig>");
+  const words = [configure(`${listen("bus")}\n<include>b.conf</include>`), "--print-address=3"];
+  const { told, ended } = run(words);
+  expect(await told).toBe("");
+  const { status, stderr } = await ended;
+  expect(status).toBe(1);
+  expect(stderr).toContain(
+    `${folder}/b.conf:2: <bees>: is not allowed inside <busconfig> (included from ${folder}/bus.conf:2)`,
+  );
+});
+
 test("a pid file is written, keeps a second daemon away, and is removed", async () => {
   const pidFile = join(folder, "pid");
   const flags = [configure(`${listen("bus")}<pidfile>${pidFile}</pidfile>`), "--print-pid=3"];
@@ -181,6 +208,15 @@ test("--fork leaves a bus behind that holds none of our files, and ends with 0",
   expect(readFileSync(`/proc/${processId}/stat`, "utf8").split(" ")[5]).toBe(String(processId));
   process.kill(processId, "SIGTERM");
   await goneFrom(folder, "bus");
+});
+
+test("--fork leaves standard error open if DBUS_DEBUG_OUTPUT says so", async () => {
+  const words = [configure(listen("bus")), "--fork", "--print-pid=3"];
+  const { told, said } = run(words, { DBUS_DEBUG_OUTPUT: "1" });
+  const processId = Number(await told);
+  background.push(processId);
+  process.kill(processId, "SIGHUP");
+  await said("Reloaded configuration");
 });
 
 test("--fork ends with 1 and says why when the bus cannot start", async () => {

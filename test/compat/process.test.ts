@@ -149,6 +149,11 @@ describe.each(daemons)("%s", (name, program) => {
     expect(files).toBe("700 3000");
   });
 
+  check("also from the background", async () => {
+    const prepare = "ulimit -Sn 700; ulimit -Hn 3000";
+    expect((await serviceFacts(prepare, program, "--fork")).files).toBe("700 3000");
+  });
+
   check("leaves a positive score of services for the lack of memory alone", async () => {
     const { score } = await serviceFacts("echo 300 > /proc/self/oom_score_adj", program);
     expect(score).toBe("300");
@@ -222,13 +227,19 @@ describe.each(daemons)("%s", (name, program) => {
   test.each(["--print-address", "--print-pid"])(`${name}: %s to a closed descriptor`, (option) => {
     if (name === "dbus-daemon" && !existsSync(real)) return;
     const [command = "", ...rest] = program;
-    // The first ones that Node itself would use.
-    for (const descriptor of [3, 7, 12, 18, 300]) {
+    // Node has its own descriptors among the first ones: pipes, an epoll set, event descriptors.
+    const own = Array.from({ length: 17 }, (_, index) => index + 3);
+    const isWhole = name !== "dbus-daemon" && option === "--print-address";
+    for (const descriptor of isWhole ? [...own, 300] : [3, 300]) {
       const flags = [configure(""), "--nofork", `${option}=${descriptor}`];
       const { status, stderr } = spawnSync(command, [...rest, ...flags], { encoding: "utf8" });
       expect({ status, stderr }).toEqual({
         status: 1,
-        stderr: expect.stringContaining("Failed to start message bus"),
+        stderr: expect.stringMatching(
+          name === "dbus-daemon"
+            ? /Failed to start message bus/
+            : /: descriptor \d+ (is not open|was not passed on)/,
+        ),
       });
       expect(readdirSync(folder)).toEqual(["bus.conf"]);
     }
@@ -280,6 +291,7 @@ describe.each(daemons)("%s", (name, program) => {
 async function serviceFacts(
   preparation: string,
   program: readonly string[],
+  fork: "--fork" | "--nofork" = "--nofork",
 ): Promise<{ files: string; score: string }> {
   const services = join(folder, "services");
   mkdirSync(services);
@@ -295,10 +307,18 @@ async function serviceFacts(
   );
   const flags = configure(`<type>session</type><servicedir>${services}</servicedir>`);
   // The daemon is to be a child of this shell: it takes the limit of its parent for its own first one.
-  const script = `${preparation}; "$0" "$@" & echo $! > ${folder}/pid; exec 3>&-; wait`;
-  const { address } = await start(["/bin/sh", "-c", script, ...program, flags]);
-  background.push(Number(readFileSync(join(folder, "pid"), "utf8")));
+  const words = `"$0" "$@" ${fork} --print-address=3 --print-pid=4 4> ${folder}/pid`;
+  // In the background it has told its process when the one in the foreground has ended, and with it the shell.
+  const rest = fork === "--fork" ? "" : "& exec 3>&-; wait";
+  const script = `${preparation}; ${words} ${rest}`;
+  const shell = spawn("/bin/sh", ["-c", script, ...program, flags], {
+    stdio: ["ignore", "ignore", "ignore", "pipe"],
+  });
+  children.push(shell);
+  const address = (await text(shell.stdio[3] as NodeJS.ReadableStream)).trim(); // a pipe
   const bus = address.replace(/,guid=.*/, "");
+  expect(await handshake(bus, authLine)).toMatch(/^OK /);
+  background.push(Number(readFileSync(join(folder, "pid"), "utf8")));
   spawnSync("gdbus", [
     ...["call", "--address", bus, "--dest", "org.freedesktop.DBus"],
     ...["--object-path", "/", "--method", "org.freedesktop.DBus.StartServiceByName"],

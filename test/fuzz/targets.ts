@@ -25,6 +25,10 @@ export const TARGETS: Readonly<Record<string, TargetEntry>> = {
     format: "text",
     make: async () => (await import("./targets/service-file.ts")).serviceFileTarget(),
   },
+  busconfig: {
+    format: "text",
+    make: async () => (await import("./targets/busconfig.ts")).busconfigTarget(),
+  },
   descriptors: {
     format: "text",
     make: async () => (await import("./targets/descriptors.ts")).descriptorsTarget(),

@@ -8,7 +8,9 @@ import {
   mkdtempSync,
   openSync,
   readFileSync,
+  readSync,
   rmSync,
+  writeSync,
 } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -51,6 +53,19 @@ test("a listener at a path takes connections, does not block and is not inherite
   expect(flags(connection) & (O_NONBLOCK | O_CLOEXEC)).toBe(O_NONBLOCK | O_CLOEXEC);
   close(listener, connection);
   expect(existsSync(path)).toBe(true);
+});
+
+test("a pipe blocks, is not inherited, and carries bytes one way", () => {
+  const [reading = -1, writing = -1] = addon.pipe() as [number, number]; // it is -errno without descriptors only
+  for (const end of [reading, writing]) {
+    expect(flags(end) & (O_NONBLOCK | O_CLOEXEC)).toBe(O_CLOEXEC);
+  }
+  expect(writeSync(writing, "bytes")).toBe(5);
+  close(writing);
+  const bytes = Buffer.alloc(9);
+  expect(bytes.toString("latin1", 0, readSync(reading, bytes))).toBe("bytes");
+  expect(readSync(reading, bytes)).toBe(0);
+  close(reading);
 });
 
 test("a descriptor that was inherited is not passed on once that has been asked for", () => {

@@ -40,3 +40,22 @@ export interface ServerAuthenticationRecord extends Required<ServerAuthenticatio
   readonly partialLine: string;
   readonly reply: string;
 }
+
+/** What dbus-daemon buffers of a line, or of answers, before it gives up on a peer. */
+const MAX_LINE_BYTES = 16384;
+/** How often dbus-daemon says REJECTED: with the sixth it disconnects. */
+const MAX_REJECTIONS = 6;
+
+/** The options with their defaults, and nothing else that a record has. */
+export function termsOf(
+  options: ServerAuthenticationOptions,
+): Required<ServerAuthenticationOptions> {
+  return {
+    guid: options.guid,
+    mechanisms: options.mechanisms,
+    peerUserId: options.peerUserId,
+    allowsDescriptors: options.allowsDescriptors,
+    maxLineBytes: options.maxLineBytes ?? MAX_LINE_BYTES,
+    maxRejections: options.maxRejections ?? MAX_REJECTIONS,
+  };
+}

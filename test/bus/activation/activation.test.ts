@@ -65,6 +65,14 @@ test("what a program printed before it failed is in the error and in the log", a
   expect(logged("warning")).toEqual([`Activated service '${NAME}' failed: ${text}`]);
 });
 
+test("a program may open its output by the names that it has in /dev", async () => {
+  // Sockets, which Node makes of pipes, could not be opened.
+  write(script("true > /dev/stdout && echo opened > /dev/stderr || exit 9", "exit 8"));
+  const peer = await MemoryPeer.join(newBus());
+  const text = `Process ${NAME} exited with status 8; it printed: opened`;
+  expect((await peer.call(call)).body).toEqual([text]);
+});
+
 test("what a program prints is remembered within bounds, and as text", async () => {
   write(
     script(

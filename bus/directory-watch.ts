@@ -3,8 +3,13 @@
 import { existsSync, type FSWatcher, watch } from "node:fs";
 import { dirname } from "node:path";
 
-/** What happens together, such as the installation of a package, is told together. */
+/**
+ * What happens together, such as the installation of a package, is told together, when nothing has
+ * happened for this long: a file that is being written is then complete.
+ */
 const SETTLE_MS = 50;
+/** Where something happens all the time, it is told this often. */
+const LONGEST_MS = 1000;
 
 export class DirectoryWatch {
   readonly #changed: () => void;
@@ -12,6 +17,8 @@ export class DirectoryWatch {
   /** By what is really watched: the directory, or the nearest one above that exists. */
   readonly #watchers: Map<string, FSWatcher> = new Map();
   #timer: NodeJS.Timeout | null = null;
+  /** When the first thing happened that has not been told yet. */
+  #since = 0;
 
   constructor(changed: () => void) {
     this.#changed = changed;
@@ -64,7 +71,12 @@ export class DirectoryWatch {
       this.#watchers.get(path)?.close();
       this.#watchers.delete(path);
     }
-    this.#timer ??= setTimeout(() => {
+    if (this.#timer !== null) {
+      if (performance.now() - this.#since < LONGEST_MS) this.#timer.refresh();
+      return;
+    }
+    this.#since = performance.now();
+    this.#timer = setTimeout(() => {
       this.#timer = null;
       this.#look();
       this.#changed();

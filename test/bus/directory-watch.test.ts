@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { DirectoryWatch } from "../../../bus/activation/directory-watch.ts";
+import { DirectoryWatch } from "../../bus/directory-watch.ts";
 
 let folder = "";
 let watch: DirectoryWatch | null = null;
