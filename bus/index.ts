@@ -20,6 +20,7 @@ export type { Policy } from "./policy/policy.ts";
 export {
   type ConnectRule,
   describeOrigin,
+  forgetsOthers,
   type MessagePattern,
   MOST_UNIX_FDS,
   type NamePattern,
@@ -30,5 +31,7 @@ export {
   type RuleOrigin,
   type SendRule,
 } from "./policy/rules.ts";
+export type { Judgement } from "./policy/snapshot.ts";
+export { type ProvidedService, providedServices } from "./provided-services.ts";
 export type { BusSnapshot } from "./snapshot.ts";
 export { type StartedBus, startBus } from "./start-bus.ts";

@@ -1,6 +1,7 @@
 /** All commands of onehop. */
 
 import { type LazyCommand, lazyCommand } from "./lazy-command.ts";
+import { policyCommands } from "./policy-commands.ts";
 
 /** `behindDashes`: the words that follow `--`, which yargs must not read. */
 export function allCommands(behindDashes: readonly string[]): readonly LazyCommand[] {
@@ -53,6 +54,15 @@ export function allCommands(behindDashes: readonly string[]): readonly LazyComma
       const { explainCommand } = await import("./commands/explain.ts");
       return explainCommand;
     }),
+    lazyCommand(
+      "policy",
+      "Say what the policy of a bus allows, and what is wrong with it",
+      async () => {
+        const { policyCommand } = await import("./commands/policy.ts");
+        return policyCommand;
+      },
+      policyCommands,
+    ),
     lazyCommand("status [name]", "Show a bus, or who owns a name", async () => {
       const { statusCommand } = await import("./commands/status.ts");
       return statusCommand;

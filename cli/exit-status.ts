@@ -6,6 +6,10 @@ export const ExitStatus = {
   Failure: 1,
   /** `explain`: the message does not match the rule, or no message of the capture does. */
   NoMatch: 1,
+  /** `policy why`: it is denied, or some of what the question leaves open is. */
+  Denied: 1,
+  /** `policy lint`: there are errors or warnings. */
+  Findings: 1,
   /** The command line makes no sense, or what it names cannot be read. */
   Usage: 2,
   /** The bus to talk to cannot be reached. */

@@ -15,13 +15,16 @@ export interface LazyCommand {
   readonly module: CommandModule;
   /** The same with the module loaded. */
   readonly load: () => Promise<CommandModule>;
+  /** The commands that it consists of, if it is none itself. */
+  readonly commands: readonly LazyCommand[];
 }
 
-/** `command`: its name and positionals. `describe`: false hides it. */
+/** `command`: its name and positionals. `describe`: false hides it. `commands`: those that it consists of. */
 export function lazyCommand<Options>(
   command: string,
   describe: string | false,
   load: () => Promise<LoadedCommand<Options>>,
+  commands: readonly LazyCommand[] = [],
 ): LazyCommand {
   const module: CommandModule<object, Options> = {
     command,
@@ -39,5 +42,6 @@ export function lazyCommand<Options>(
     // yargs gives to each handler what its own builder asks for.
     module: module as CommandModule,
     load: loaded as () => Promise<CommandModule>,
+    commands,
   };
 }

@@ -48,6 +48,12 @@ export function userNameOf(userId: number): string {
   return nameIn("/etc/passwd", userId);
 }
 
+/** The users in the machine's own list. */
+export function userNames(): readonly string[] {
+  const lines = attempt(() => readFileSync("/etc/passwd", "utf8")) ?? "";
+  return lines.split("\n").flatMap((line) => line.split(":", 1).filter((name) => name !== ""));
+}
+
 export function groupNameOf(groupId: number): string {
   return nameIn("/etc/group", groupId);
 }

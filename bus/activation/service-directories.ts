@@ -90,6 +90,11 @@ export class ServiceDirectories {
     return this.#byName.get(name)?.service ?? null;
   }
 
+  /** The path of the file that counts for `name`, at the last look. */
+  pathOf(name: string): string | null {
+    return this.#byName.get(name)?.path ?? null;
+  }
+
   #refresh(): void {
     this.#state = this.#hasChangedLately() ? null : this.#stateNow();
     const files = new Map<string, KnownFile>();

@@ -10,7 +10,8 @@ import type { Judgement, Snapshot } from "./snapshot.ts";
 
 /** Somebody who is on the bus, or could be. */
 export interface PolicyPeer {
-  readonly userId: number;
+  /** Null: not known, so that no rules about users hold for it. */
+  readonly userId: number | null;
   /** All groups of its process; null: those of the user database. */
   readonly groups: readonly number[] | null;
   /** Every name that it owns or waits for, the unique one among them if rules are about that. */
@@ -66,9 +67,7 @@ export class PolicyExplainer {
 
   /** May a peer own a name? */
   own(peer: PolicyPeer, name: string): PolicyExplanation {
-    return this.#with(peer, (snapshot) =>
-      explanationOf([{ asked: "own", ...snapshot.mayOwn(name) }]),
-    );
+    return explanationOf([{ asked: "own", ...this.#snapshotOf(peer).mayOwn(name) }]);
   }
 
   /** May a message pass? A null sender is the bus itself. */
@@ -81,15 +80,23 @@ export class PolicyExplainer {
     const steps: PolicyStep[] = [];
     if (sender !== null) {
       const names = this.#policy.names.fitting(namesOf(receiver));
-      const sent = this.#with(sender, (snapshot) => snapshot.maySend(question, names));
-      steps.push({ asked: "send", ...sent });
+      steps.push({ asked: "send", ...this.#snapshotOf(sender).maySend(question, names) });
     }
     if ("names" in receiver && steps.every(({ isAllowed }) => isAllowed)) {
-      const names = this.#policy.names.fitting(sender?.names ?? [DRIVER_NAME]);
-      const received = this.#with(receiver, (snapshot) => snapshot.mayReceive(question, names));
-      steps.push({ asked: "receive", ...received });
+      steps.push(this.receive(receiver, sender?.names ?? [DRIVER_NAME], message));
     }
     return explanationOf(steps);
+  }
+
+  /** What the receiver's rules alone say, whether or not the sender may send it. */
+  receive(
+    receiver: PolicyPeer,
+    senderNames: readonly string[],
+    message: PolicyMessage,
+  ): PolicyStep {
+    const names = this.#policy.names.fitting(senderNames);
+    const question = this.#questionOf(message);
+    return { asked: "receive", ...this.#snapshotOf(receiver).mayReceive(question, names) };
   }
 
   #questionOf(message: PolicyMessage): Question {
@@ -108,12 +115,9 @@ export class PolicyExplainer {
     return question;
   }
 
-  #with<Value>(peer: PolicyPeer, ask: (snapshot: Snapshot) => Value): Value {
-    const { userId } = peer;
-    const snapshot = this.#policy.snapshotFor({ userId, groups: () => peer.groups });
-    const answer = ask(snapshot);
-    this.#policy.giveBack(snapshot);
-    return answer;
+  /** Kept as long as this is, for the next question about the same peer. */
+  #snapshotOf({ userId, groups }: PolicyPeer): Snapshot {
+    return this.#policy.snapshotFor({ userId, groups: () => groups });
   }
 }
 

@@ -3,7 +3,7 @@
 import type { MentionedStrings } from "./mentioned-strings.ts";
 import type { NameMentions } from "./name-mentions.ts";
 import type { Question } from "./question.ts";
-import { MOST_UNIX_FDS, type ReceiveRule, type SendRule } from "./rules.ts";
+import { forgetsOthers, MOST_UNIX_FDS, type ReceiveRule, type SendRule } from "./rules.ts";
 
 /** The number of no name pattern. */
 export const ANY_NAME = -1;
@@ -83,17 +83,8 @@ export class MessageRule {
       : !question.isRequested || requestedReply;
   }
 
-  /** Does dbus-daemon forget all rules of the same kind before this one? */
   get overridesAll(): boolean {
-    // What else it asks for is not looked at there, so that a narrow rule can forget wide ones.
-    return (
-      this.#type === 0 &&
-      this.#path === 0 &&
-      this.interface === 0 &&
-      this.#member === 0 &&
-      this.#errorName === 0 &&
-      this.name === ANY_NAME
-    );
+    return forgetsOthers(this.source);
   }
 
   /** Does it fit every message whatsoever, and is silent about it? */

@@ -87,6 +87,17 @@ export interface ReceiveRule extends Rule, MessagePattern {
 
 export type PolicyRule = ConnectRule | OwnRule | SendRule | ReceiveRule;
 
+/**
+ * Does dbus-daemon forget all rules of the same kind before this one? What else it asks for is not looked at there, so
+ * that a narrow rule can forget wide ones.
+ */
+export function forgetsOthers(rule: SendRule | ReceiveRule): boolean {
+  const name = rule.subject === "send" ? rule.destination : rule.sender;
+  return [rule.type, rule.path, rule.interface, rule.member, rule.errorName, name].every(
+    (asked) => asked === null,
+  );
+}
+
 /** DBUS_MAXIMUM_MESSAGE_UNIX_FDS: `maxUnixFds` of a rule that does not say. */
 export const MOST_UNIX_FDS = 33_554_432;
 

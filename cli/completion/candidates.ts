@@ -10,6 +10,7 @@ import { discoverObjects } from "../object-tree.ts";
 
 /** What a positional word of a command is. */
 export type WordKind =
+  | "subject"
   | "name"
   | "path"
   | "interface"
@@ -27,6 +28,7 @@ export const WORD_KINDS: Readonly<Record<string, readonly WordKind[]>> = {
   tree: ["name"],
   status: ["name"],
   monitor: ["name"],
+  "policy why": ["subject", "name", "path", "interface", "method"],
 };
 
 /** How many objects are looked at for a path. */
@@ -44,6 +46,7 @@ export async function candidatesFor(
   timeoutMs: number,
 ): Promise<readonly string[]> {
   const options = { timeoutMs, autoStart: false };
+  if (kind === "subject") return listNames(client, options);
   if (kind === "name") {
     const [owned, activatable] = await Promise.all([
       listNames(client, options),
@@ -67,7 +70,7 @@ export async function candidatesFor(
 }
 
 function membersFor(
-  kind: Exclude<WordKind, "name" | "path" | "interface">,
+  kind: Exclude<WordKind, "subject" | "name" | "path" | "interface">,
   { methods, properties }: InterfaceDescription,
   member: string,
 ): readonly string[] {

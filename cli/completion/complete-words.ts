@@ -4,6 +4,7 @@ import yargs from "yargs";
 import { addBusOptions } from "../bus-options.ts";
 import { withJsonValues } from "../json-mode.ts";
 import type { LazyCommand } from "../lazy-command.ts";
+import { userNames } from "../process-facts.ts";
 import { openBus } from "../with-bus.ts";
 import { candidatesFor, WORD_KINDS, type WordKind } from "./candidates.ts";
 import { COMPLETION_SCRIPTS } from "./scripts.ts";
@@ -17,14 +18,26 @@ export async function completeWords(
   commands: readonly LazyCommand[],
 ): Promise<string[]> {
   const current = words.at(-1) ?? "";
-  const [command = ""] = words;
-  const isCommand = words.length <= 1;
-  const all = isCommand
-    ? commandNames(commands)
-    : current.startsWith("-")
-      ? await optionsOf(commands.find(({ name }) => name === command))
-      : await wordsOfCommand(command, words.slice(1, -1), current);
+  const all = await candidates([], words, commands, current);
   return [...new Set(all)].filter((word) => word.startsWith(current)).sort();
+}
+
+/** `path`: the commands that lead here, such as `policy`. */
+async function candidates(
+  path: readonly string[],
+  words: readonly string[],
+  commands: readonly LazyCommand[],
+  current: string,
+): Promise<readonly string[]> {
+  if (words.length <= 1) return commandNames(commands);
+  const [word = "", ...rest] = words;
+  const command = commands.find(({ name }) => name === word);
+  const here = [...path, word];
+  if (command !== undefined && command.commands.length > 0) {
+    return candidates(here, rest, command.commands, current);
+  }
+  if (current.startsWith("-")) return optionsOf(command);
+  return wordsOfCommand(here.join(" "), rest.slice(0, -1), current);
 }
 
 function commandNames(commands: readonly LazyCommand[]): string[] {
@@ -42,6 +55,7 @@ async function wordsOfCommand(
   const given = await addBusOptions(yargs(withJsonValues(before)))
     .option("args", { type: "string" })
     .option("destination", { type: "string" })
+    .option("config-file", { type: "string" })
     .parserConfiguration({ "parse-positional-numbers": false })
     .help(false)
     .version(false)
@@ -50,9 +64,14 @@ async function wordsOfCommand(
   const positionals = given._.map(String);
   const kind = before.at(-1) === "--destination" ? "name" : kindOf(command, positionals.length);
   if (kind === null) return [];
-  const client = await openBus({ ...given, timeout: TIMEOUT_MS });
+  if (kind === "subject" && !current.startsWith(":")) return userNames();
+  // Who sends comes first there, and the bus is the system's unless it is said to be the session's.
+  const isPolicy = command === "policy why";
+  const system = isPolicy ? given["session"] !== true && given.address === undefined : given.system;
+  const client = await openBus({ ...given, system, timeout: TIMEOUT_MS });
   try {
-    return await candidatesFor(client, kind, positionals, current, TIMEOUT_MS);
+    const known = isPolicy ? positionals.slice(1) : positionals;
+    return await candidatesFor(client, kind, known, current, TIMEOUT_MS);
   } finally {
     await client.close();
   }

@@ -48,6 +48,12 @@ test("commands and options", async () => {
     "--auto-start",
   ]);
   expect(await completeWords(["completion", "f"], allCommands([]))).toEqual(["fish"]);
+  expect(await completeWords(["policy", ""], allCommands([]))).toEqual([
+    "complaints",
+    "lint",
+    "why",
+  ]);
+  expect(await completeWords(["policy", "why", "--off"], allCommands([]))).toEqual(["--offline"]);
 });
 
 test("names, paths, interfaces, members and signatures, from the bus and its objects", async () => {
@@ -64,6 +70,12 @@ test("names, paths, interfaces, members and signatures, from the bus and its obj
   expect(await complete("get-property", ECHO, "/", ECHO, "Title", "T")).toEqual(["Title"]);
   expect(await complete("set-property", ECHO, "/", ECHO, "Options", "")).toEqual(["a{sv}"]);
   expect(await complete("emit", "--destination", "org.ex")).toEqual([ECHO]);
+  const why = (...words: string[]): Promise<string[]> =>
+    completeWords(["policy", "why", "--address", bus.address, ...words], allCommands([]));
+  expect(await why("daem")).toEqual(["daemon"]);
+  expect(await why(":1.")).toContain(service.uniqueName);
+  expect(await why("--config-file", "x.conf", "daemon", "org.ex")).toEqual([ECHO]);
+  expect(await why("daemon", ECHO, "/", ECHO, "S")).toEqual(["Set"]);
 });
 
 test("a service that does not answer keeps nobody waiting", async () => {
