@@ -7,6 +7,7 @@ import type { Header } from "../../wire/header.ts";
 import type { Strings } from "../../wire/intern.ts";
 import { DRIVER_PATH, MessageFlag, MessageType } from "../../wire/protocol.ts";
 import { unmarshalLeading } from "../../wire/unmarshal.ts";
+import { complaintText } from "../policy/complaint.ts";
 import { ACTIVATOR_INTERFACE, SYSTEMD_NAME } from "../systemd.ts";
 import {
   type Answer,
@@ -215,10 +216,7 @@ export class Driver {
           ? driverError("ServiceUnknown", notProvided(name))
           : driverError("NameHasNoOwner", `Name "${name}" does not exist`);
       case Undelivered.ReceiverFull:
-        return driverError(
-          "LimitsExceeded",
-          `Rejected: destination has a full message queue: "${name}" (${receiver?.description ?? "gone"}) does not read what it is sent (max_outgoing_bytes=${this.#context.limits.maxOutgoingBytes})`,
-        );
+        return driverError("LimitsExceeded", this.#queueIsFull(sender, header, receiver));
       case Undelivered.NoDescriptors:
         return driverError(
           "NotSupported",
@@ -254,6 +252,15 @@ export class Driver {
           `${this.#ownerOf(sender)} has its fair share of replies to wait for (of all users: ${this.#context.limits.maxReplies})`,
         );
     }
+  }
+
+  /** dbus-daemon's words, and which limit that is. */
+  #queueIsFull(sender: Endpoint, header: Header, receiver: Endpoint | null): string {
+    const { limits, policing } = this.#context;
+    const refused = { sender, receiver, header, isRequested: false };
+    const what = "Rejected: destination has a full message queue";
+    const text = complaintText(what, 0, refused, this.#strings, policing.processes);
+    return `${text}: ${receiver?.description ?? "it"} does not read what it is sent (max_outgoing_bytes=${limits.maxOutgoingBytes})`;
   }
 
   #ownerOf({ connection }: Endpoint): string {

@@ -32,7 +32,11 @@ limit(
     const { count, error } = await fill(sender, receiver, () =>
       sender.send(methodCall(receiver.uniqueName, large)),
     );
-    expectError(error, "LimitsExceeded", "Rejected: destination has a full message queue");
+    expectError(
+      error,
+      "LimitsExceeded",
+      `Rejected: destination has a full message queue, 0 matched rules; type="method_call", sender="${sender.uniqueName}" (uid=`,
+    );
     expect(error.sender).toBe("org.freedesktop.DBus");
     expect(count).toBeGreaterThan(2);
     // It is still there.
