@@ -1,6 +1,6 @@
 /** The buses under measurement: where they are found and how they are started. */
 
-import { accessSync, constants, existsSync } from "node:fs";
+import { accessSync, chmodSync, constants, existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Children, Companion } from "./children.ts";
 import { ROOT } from "./machine.ts";
@@ -11,10 +11,15 @@ export type BusName = (typeof BUS_NAMES)[number];
 
 /** Everything allowed, limits out of the way. */
 export const CONFIGURATION: string = join(ROOT, "bench/tools/dbus-daemon-unlimited.conf");
+/** The same for several users, with limits that they share. */
+const SHARED = join(ROOT, "bench/tools/dbus-daemon-shared.conf");
 const BUILD = join(ROOT, "bench/build");
 
 /** The load generator. */
 export const DBLOAD: string = join(BUILD, "dbload");
+
+/** What a mode asks of a bus. */
+export type BusKind = Pick<Mode, "relay" | "isShared">;
 
 /** A program that can be measured. */
 export interface BusProgram {
@@ -22,7 +27,7 @@ export interface BusProgram {
   readonly name: string;
   readonly isRelay: boolean;
   /** The command that makes it listen on `socket`; it prints a line when it does. */
-  readonly command: (socket: string, relay: Mode["relay"]) => readonly string[];
+  readonly command: (socket: string, kind: BusKind) => readonly string[];
   /** Whether that line is the process id of the bus, which is not the process started. */
   readonly printsPid: boolean;
 }
@@ -62,7 +67,7 @@ export function findBus(name: BusName): BusProgram | string {
         name,
         isRelay: true,
         printsPid: false,
-        command: (socket, relay) => [join(BUILD, "relay"), relay ?? "pair", socket],
+        command: (socket, { relay }) => [join(BUILD, "relay"), relay ?? "pair", socket],
       };
   }
 }
@@ -87,16 +92,18 @@ export function onehopIn(directory: string, name: string): BusProgram | string {
 export async function startBus(
   program: BusProgram,
   socket: string,
-  relay: Mode["relay"],
+  kind: BusKind,
   cpu: number,
   children: Children,
 ): Promise<RunningBus | string> {
-  const command = ["taskset", "--cpu-list", String(cpu), ...program.command(socket, relay)];
+  const command = ["taskset", "--cpu-list", String(cpu), ...program.command(socket, kind)];
   const companion = await children.start(command);
   if (!("pid" in companion))
     return `did not start (exit code ${companion.code}): ${companion.stderr.trim()}`;
   // taskset becomes the program it starts, so the process started is the bus itself.
   const pid = program.printsPid ? Number(companion.firstLine) : companion.pid;
+  // The other two make their sockets so themselves.
+  if (kind.isShared && program.printsPid) chmodSync(socket, 0o777);
   return { socket, pid, companion };
 }
 
@@ -110,9 +117,9 @@ export function dbusDaemon(
     name,
     isRelay: false,
     printsPid: false,
-    command: (socket) => [
+    command: (socket, { isShared }) => [
       ...command,
-      `--config-file=${configuration}`,
+      `--config-file=${isShared ? SHARED : configuration}`,
       "--nofork",
       "--print-address",
       `--address=unix:path=${socket}`,

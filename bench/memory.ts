@@ -61,7 +61,7 @@ export async function measureMemories(
       book.announce(round, "memory", program.name);
       const stable = new Stable(plan);
       try {
-        const bus = await stable.busOf(program, null);
+        const bus = await stable.busOf(program, { relay: null, isShared: false });
         const result =
           typeof bus === "string" ? bus : await measureMemory(plan.children, bus, args);
         plan.interruption.throwIfAborted();

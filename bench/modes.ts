@@ -8,9 +8,13 @@ export interface Mode {
   readonly load: readonly string[];
   /** Whether the load generator runs on the processor of the bus. */
   readonly sharesCpu: boolean;
+  /** Do several users connect? Then limits are dbus-daemon's built-in ones, else they are out of the way. */
+  readonly isShared: boolean;
+  /** What is compared: CPU time per message, or the 99th percentile of round trips. */
+  readonly compares: "cpu" | "p99";
   /** How the bare relay joins the connections of this mode; null where it cannot stand in for a bus. */
   readonly relay: "pair" | "fanout" | null;
-  /** Largest wanted ratio of onehop's CPU per message to dbus-broker's; null where none is set. */
+  /** Largest wanted ratio of what is compared to dbus-broker's; null where none is set. */
   readonly target: number | null;
 }
 
@@ -49,6 +53,12 @@ export const MODES: readonly Mode[] = [
   mode("payload-4k", "payload 4 KiB", "payload --body 4096", "pair"),
   mode("payload-64k", "payload 64 KiB", "payload --body 65536", "pair", 1.3),
   mode("payload-1m", "payload 1 MiB", "payload --body 1048576", "pair"),
+  flood("none", "--flooders 0", null),
+  flood("driver", "--flood-kind driver"),
+  flood("slow", "--flood-kind slow"),
+  flood("signals", "--flood-kind signals"),
+  flood("unknown", "--flood-kind unknown"),
+  flood("mix", "--flood-kind mix"),
 ];
 
 /**
@@ -74,5 +84,16 @@ function mode(
   relay: Mode["relay"] = null,
   target: number | null = null,
 ): Mode {
-  return { name, title, load: load.split(" "), sharesCpu: false, relay, target };
+  return {
+    ...{ name, title, load: load.split(" "), relay, target },
+    ...{ sharesCpu: false, isShared: false, compares: "cpu" },
+  };
+}
+
+/** A ping-pong beside 100 connections of another user, which send as fast as they can. */
+function flood(kind: string, load: string, target: number | null = 0.5): Mode {
+  return {
+    ...mode(`flood-${kind}`, `ping-pong, flood: ${kind} (p99)`, `flood ${load}`, null, target),
+    ...{ isShared: true, compares: "p99" },
+  };
 }

@@ -19,7 +19,7 @@ export interface ModeSummary {
   readonly name: string;
   readonly title: string;
   readonly buses: Readonly<Record<string, BusSummary>>;
-  /** By reference: CPU time of the subject through that of the reference. */
+  /** By reference: CPU time, or p99, of the subject through that of the reference. */
   readonly ratios: Readonly<Record<string, Ratio | null>>;
   readonly target: number | null;
   /** Whether the target is met; null where there is none or nothing to compare. */
@@ -43,10 +43,13 @@ export function summarize(
   result: RoundsResult<Measurement>,
 ): readonly ModeSummary[] {
   return modes.map((mode) => {
-    const cpuOf = (bus: string): (number | null)[] =>
-      roundsOf(result.series, mode.name, bus).map((round) => round?.cpuNs ?? null);
+    const figuresOf = (bus: string): (number | null)[] =>
+      roundsOf(result.series, mode.name, bus).map(
+        (round) => (mode.compares === "p99" ? round?.p99Us : round?.cpuNs) ?? null,
+      );
     const ratios = comparison.references.map(
-      (reference) => [reference, ratioOf(cpuOf(comparison.subject), cpuOf(reference))] as const,
+      (reference) =>
+        [reference, ratioOf(figuresOf(comparison.subject), figuresOf(reference))] as const,
     );
     const target = comparison.hasTargets ? mode.target : null;
     const judged = comparison.hasTargets ? (ratios[0]?.[1] ?? null) : null;

@@ -1,9 +1,9 @@
 /** Alternating rounds: every mode on every bus, so that what disturbs the machine disturbs all. */
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type BusProgram, type RunningBus, startBus } from "./buses.ts";
+import { type BusKind, type BusProgram, type RunningBus, startBus } from "./buses.ts";
 import type { Children } from "./children.ts";
 import { type Measurement, measureSpeed } from "./load.ts";
 import type { Mode } from "./modes.ts";
@@ -72,7 +72,7 @@ async function measureOnce(
   mode: Mode,
   program: BusProgram,
 ): Promise<Measurement | string> {
-  const bus = await stable.busOf(program, mode.relay);
+  const bus = await stable.busOf(program, mode);
   if (typeof bus === "string") return bus;
   const args = [
     ...mode.load,
@@ -91,27 +91,31 @@ async function measureOnce(
 export class Stable {
   readonly #plan: RoundsPlan;
   readonly #directory: string;
-  readonly #buses: Map<BusProgram, { bus: RunningBus; relay: Mode["relay"] }> = new Map();
+  readonly #buses: Map<BusProgram, { bus: RunningBus; kind: BusKind }> = new Map();
   #startCount: number;
 
   constructor(plan: RoundsPlan) {
     this.#plan = plan;
     this.#directory = mkdtempSync(join(tmpdir(), "onehop-bench-"));
+    // Other users have to get at the sockets in it.
+    chmodSync(this.#directory, 0o755);
     this.#startCount = 0;
   }
 
-  /** The bus of that program, started if it does not run; a relay is started anew for its kind. */
-  async busOf(program: BusProgram, relay: Mode["relay"]): Promise<RunningBus | string> {
+  /** The bus of that program, started if it does not run, and anew if it has to be of another kind. */
+  async busOf(program: BusProgram, kind: BusKind): Promise<RunningBus | string> {
     const known = this.#buses.get(program);
     const isUsable =
-      known && !known.bus.companion.hasEnded() && (!program.isRelay || known.relay === relay);
+      known &&
+      !known.bus.companion.hasEnded() &&
+      (program.isRelay ? known.kind.relay === kind.relay : known.kind.isShared === kind.isShared);
     if (isUsable) return known.bus;
 
     await this.discard(program);
     const socket = join(this.#directory, `bus-${this.#startCount++}`);
     const { busCpu, children } = this.#plan;
-    const bus = await startBus(program, socket, relay, busCpu, children);
-    if (typeof bus !== "string") this.#buses.set(program, { bus, relay });
+    const bus = await startBus(program, socket, kind, busCpu, children);
+    if (typeof bus !== "string") this.#buses.set(program, { bus, kind });
     return bus;
   }
 

@@ -31,7 +31,7 @@ export async function measureStarts(plan: RoundsPlan): Promise<RoundsResult<Star
         book.announce(round, "start", program.name);
         const socket = join(directory, "bus");
         const args = program === node ? [] : ["--address", socket];
-        const command = program.command(socket, null);
+        const command = program.command(socket, { relay: null, isShared: false });
         const result = await measureStart(plan.children, [...args, "--", ...command]);
         plan.interruption.throwIfAborted();
         book.enter("start", program.name, result);

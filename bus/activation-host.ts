@@ -1,5 +1,6 @@
 /** What activation may ask of a bus. */
 
+import type { Accounting } from "./accounting.ts";
 import type { ActivationHost } from "./activation/activation.ts";
 import type { ActivationEnvironment } from "./activation-environment.ts";
 import type { Bus } from "./bus.ts";
@@ -7,12 +8,14 @@ import type { Outgoing } from "./driver/outgoing.ts";
 import type { BusOptions } from "./options.ts";
 import type { Policing } from "./policing.ts";
 import { SYSTEMD_NAME } from "./systemd.ts";
+import { Resource } from "./user.ts";
 
 /** Parts of the bus that are made after activation, and are there when it needs them. */
 export interface LaterParts {
   outgoing(): Outgoing;
   environment(): ActivationEnvironment;
   policing(): Policing;
+  accounting(): Accounting;
   servicesChanged(): void;
 }
 
@@ -20,6 +23,10 @@ export function activationHost(bus: Bus, options: BusOptions, parts: LaterParts)
   return {
     limits: bus.limits,
     log: bus.log,
+    chargeStart: (sender) =>
+      parts.accounting().supplies.chargeFor(sender, Resource.ServiceStarts, 1),
+    startOver: (payer, count) =>
+      parts.accounting().supplies.refundTo(payer, Resource.ServiceStarts, count),
     usesSystemd: options.systemdActivation === true,
     address: () => bus.address,
     variables: () => parts.environment().variables,

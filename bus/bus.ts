@@ -8,6 +8,7 @@ import { Endpoint } from "../routing/endpoint.ts";
 import { nowhere } from "../routing/gateway.ts";
 import type { NameAuthority } from "../routing/name-authority.ts";
 import { Undelivered } from "../routing/outcome.ts";
+import type { PendingReply } from "../routing/replies.ts";
 import { type Meaning, Router } from "../routing/router.ts";
 import {
   Connection,
@@ -31,26 +32,26 @@ import { Strings } from "../wire/intern.ts";
 import { Memory } from "../wire/memory.ts";
 import { DRIVER_NAME, MessageFlag } from "../wire/protocol.ts";
 import { writeSenderField } from "../wire/stitch.ts";
-import { Activation, type Starter } from "./activation/activation.ts";
+import { Activation } from "./activation/activation.ts";
 import { ActivationEnvironment } from "./activation-environment.ts";
 import { activationHost } from "./activation-host.ts";
-import { Admission, MAX_CONNECTIONS } from "./admission.ts";
+import { MAX_CONNECTIONS } from "./admission.ts";
 import type { DriverContext } from "./driver/call.ts";
 import { Driver } from "./driver/driver.ts";
 import { Outgoing } from "./driver/outgoing.ts";
-import { Handshakes } from "./handshakes.ts";
 import { type Limits, LimitsInForce } from "./limits.ts";
 import { type Log, silent } from "./log.ts";
 import { NameRegistry } from "./names.ts";
 import type { BusOptions } from "./options.ts";
+import { OwnerChanges } from "./owner-changes.ts";
 import { Policing } from "./policing.ts";
 import type { Policy } from "./policy/policy.ts";
 import { type BusSnapshot, restoreBus, snapshotBus } from "./snapshot.ts";
 import { Statistics } from "./statistics.ts";
-import { SYSTEMD_NAME } from "./systemd.ts";
+import { Steward } from "./steward.ts";
+import { Resource } from "./user.ts";
 
-/** DBUS_START_REPLY_SUCCESS */
-const STARTED = 1;
+const NO_REPLY = "org.freedesktop.DBus.Error.NoReply";
 
 /** A new bus that only its own process can reach, by `connect`. */
 export function createBus(options: BusOptions = {}): Bus {
@@ -72,6 +73,8 @@ export class Bus {
   address: string | null = null;
   /** Called after a reload, for what has limits of its own; the transport sets it. */
   limitsChanged: (limits: Limits) => void = () => {};
+  /** Called when `isAdmitting` may be another; whoever listens sets it. */
+  admissionChanged: () => void = () => {};
   readonly #limits: LimitsInForce;
   readonly #limitsNow: () => Partial<Limits>;
   readonly #activation: Activation;
@@ -79,11 +82,11 @@ export class Bus {
   readonly #driver: Driver;
   readonly #driverId: number;
   readonly #outgoing: Outgoing;
+  readonly #ownerChanges: OwnerChanges;
   readonly #owner: ConnectionOwner;
   readonly #connectionOptions: Omit<ConnectionOptions, "maxMessageBytes">;
   readonly #allowsAnonymous: () => boolean;
-  readonly #admission: Admission;
-  readonly #handshakes: Handshakes;
+  readonly #steward: Steward;
   readonly #environment: ActivationEnvironment;
   readonly #statistics: Statistics;
   readonly #memoryTransports: Map<Endpoint, MemoryTransport> = new Map();
@@ -97,8 +100,13 @@ export class Bus {
       typeof options.limits === "function" ? options.limits() : (options.limits ?? {});
     this.#limits = new LimitsInForce(this.#limitsNow());
     this.limits = this.#limits.values;
-    this.#admission = new Admission(this.limits);
     this.log = options.log ?? silent;
+    this.#steward = new Steward(this.limits, this.stage, this.log, {
+      replies: () => this.router.replies,
+      replyIsLate: (pending) => this.#replyIsLate(pending),
+      endTurn: () => this.#endTurn(),
+      admissionChanged: () => this.admissionChanged(),
+    });
     this.#allowsAnonymous = options.allowsAnonymous ?? (() => false);
     this.directory = new Directory(this.strings);
     this.subscriptions = new SubscriptionIndex(this.strings);
@@ -112,6 +120,7 @@ export class Bus {
         outgoing: () => this.#outgoing,
         environment: () => this.#environment,
         policing: () => this.#policing,
+        accounting: () => this.#steward.accounting,
         servicesChanged: () => {
           this.#announceServices();
           this.#endTurn();
@@ -125,6 +134,7 @@ export class Bus {
       this.subscriptions,
       this.#activation,
       this.#limits.routing,
+      this.#steward.accounting,
       this.#meaning(),
       record?.sequence ?? 0,
     );
@@ -144,10 +154,23 @@ export class Bus {
       this.names,
       this.router,
       this.stage,
-      () => this.#admission.count,
-      () => this.#handshakes.size,
+      () => this.connectionCount,
+      () => this.#steward.handshakeCount,
     );
     this.#policing = new Policing(this, options);
+    this.#ownerChanges = new OwnerChanges({
+      directory: this.directory,
+      names: this.names,
+      router: this.router,
+      strings: this.strings,
+      accounting: this.#steward.accounting,
+      activation: this.#activation,
+      environment: this.#environment,
+      outgoing: this.#outgoing,
+      policing: this.#policing,
+      statistics: this.#statistics,
+      isHeard: () => this.#isHeard,
+    });
     this.#driver = new Driver(this.strings, this.#driverContext(options));
     this.#owner = this.#connectionOwner();
     this.#connectionOptions = {
@@ -155,9 +178,7 @@ export class Bus {
       mechanisms: inOrder(options.authentication ?? ["EXTERNAL"]),
       findCookie: this.#cookieFinder(options),
     };
-    this.#handshakes = new Handshakes(this.limits, (connection) =>
-      connection.close(`it did not finish the handshake within ${this.limits.authTimeoutMs} ms`),
-    );
+    this.#steward.begin();
   }
 
   /**
@@ -188,9 +209,14 @@ export class Bus {
     return this.#environment.variables;
   }
 
+  /** May connections be accepted now, or do too many take their time for the handshake? */
+  get isAdmitting(): boolean {
+    return this.#steward.admission.isOpen;
+  }
+
   /** How many peers are connected, registered or not. */
   get connectionCount(): number {
-    return this.#admission.count;
+    return this.#steward.admission.count;
   }
 
   /**
@@ -215,7 +241,7 @@ export class Bus {
       if (endpoint === null) throw new Error(`peer ${peer.index} was not restored`);
       if (peer.uniqueName !== "") {
         if (peer.monitorRules === null) bus.#register(endpoint, peer.uniqueName);
-        bus.#handshakes.end(endpoint.connection);
+        bus.#steward.registered(endpoint);
       }
       return { end, endpoint };
     });
@@ -223,6 +249,9 @@ export class Bus {
     for (const endpoint of bus.directory.endpoints()) {
       bus.#statistics.noteRulesOf(endpoint);
       bus.#statistics.noteNamesOf(endpoint);
+      const rules = bus.subscriptions.ruleCountOf(endpoint.index);
+      bus.#steward.accounting.settle(endpoint, Resource.MatchRules, rules);
+      bus.#steward.accounting.settle(endpoint, Resource.Names, bus.names.countOf(endpoint));
     }
     // What was being looked for, or started, is so again.
     for (const { peer, message } of record.waiting) {
@@ -248,20 +277,8 @@ export class Bus {
     link: NativeLink | null,
     origin: string,
   ): Connection | null {
-    const refusal = this.#admission.refusalOf(credentials, this.#handshakes.size);
-    if (refusal !== null) {
-      this.log({
-        level: "warning",
-        text: `connection refused: ${refusal}`,
-        fields: {
-          pid: credentials.processId ?? -1,
-          uid: credentials.userId ?? -1,
-          listener: origin,
-        },
-      });
-      return null;
-    }
-    return this.#enter(this.#admission.takeIndex(), credentials, slot, link, origin);
+    if (!this.#steward.admits(credentials, origin)) return null;
+    return this.#enter(this.#steward.admission.takeIndex(), credentials, slot, link, origin);
   }
 
   /** Reads again what the options say can change: what ReloadConfig does. Returns an error text, or null. */
@@ -275,7 +292,7 @@ export class Bus {
     const failure = this.#reloadOptions();
     if (failure === null) {
       this.#limits.replace(this.#limitsNow());
-      this.#handshakes.limitsChanged();
+      this.#steward.limitsChanged();
       this.limitsChanged(this.limits);
       this.#activation.reload();
       this.#policing.reload();
@@ -292,7 +309,7 @@ export class Bus {
     for (const endpoint of [...this.directory.endpoints()]) {
       endpoint.connection.close("the bus is shutting down");
     }
-    this.#handshakes.stop();
+    this.#steward.stop();
     this.stage.flush();
   }
 
@@ -313,9 +330,10 @@ export class Bus {
       // As in dbus-daemon, who is connected keeps the size that counted then.
       { ...this.#connectionOptions, maxMessageBytes: this.limits.maxMessageSize },
     );
-    this.directory.enter(new Endpoint(connection));
-    this.#admission.entered(credentials);
-    this.#handshakes.begin(connection);
+    const payer = this.#steward.accounting.supplies.userOf(credentials.userId);
+    const endpoint = new Endpoint(connection, payer);
+    this.directory.enter(endpoint);
+    this.#steward.entered(endpoint);
     return connection;
   }
 
@@ -323,8 +341,8 @@ export class Bus {
     credentials: Credentials,
     restored: { index: number; state: MemorySnapshot } | null,
   ): MemoryEnd {
-    const index = restored?.index ?? this.#admission.takeIndex();
-    this.#admission.reserveIndex(index);
+    const index = restored?.index ?? this.#steward.admission.takeIndex();
+    this.#steward.admission.reserveIndex(index);
     const connection = this.#enter(index, credentials, -1, null, "in process");
     const state = restored?.state ?? null;
     const transport = new MemoryTransport(connection, this.stage, this.#owner, state);
@@ -359,10 +377,16 @@ export class Bus {
         const sender = this.directory.at(connection.index);
         if (sender !== null) this.router.route(sender, memory, offset, byteLength);
       },
+      descriptorsWait: (connection, count, before) =>
+        this.#steward.descriptorsWait(connection, count, before),
+      messagesDropped: (connection, count) => {
+        const endpoint = this.directory.at(connection.index);
+        if (endpoint !== null) this.#steward.messagesDropped(endpoint, count);
+      },
       closed: (connection, reason, isHangUp) => this.#closed(connection, reason, isHangUp),
       turnEnded: () => {
         this.router.endTurn();
-        this.#admission.turnEnded();
+        this.#steward.admission.turnEnded();
       },
     };
   }
@@ -370,8 +394,8 @@ export class Bus {
   /** Why somebody who has authenticated may not use the bus, or null. */
   #refusalOf(connection: Connection): string | null {
     const { userId } = connection.credentials;
-    const excess = this.#admission.recognized(connection);
-    if (excess !== null) return excess;
+    const endpoint = this.directory.at(connection.index);
+    if (endpoint !== null) this.#steward.recognized(endpoint);
     if (userId === null) {
       return this.#allowsAnonymous() ? null : "nobody may connect to this bus without being known";
     }
@@ -405,6 +429,8 @@ export class Bus {
         this.#driver.denied(sender, header, text);
       },
       untold: (serial) => this.#driver.untold(serial, this.#policing.objection),
+      shareSpent: (sender, receiver) => this.#steward.shareSpent(sender, receiver),
+      replyLost: (sender, header, caller) => this.#driver.replyLost(sender, header, caller),
       disconnect: (receiver, reason) => receiver.connection.close(reason),
     };
   }
@@ -429,9 +455,11 @@ export class Bus {
       policing: this.#policing,
       register: (endpoint, uniqueName) => {
         this.#register(endpoint, uniqueName);
-        this.#handshakes.end(endpoint.connection);
       },
-      ownerChanged: (name, oldOwner, newOwner) => this.#ownerChanged(name, oldOwner, newOwner),
+      refusalOfHello: (endpoint) => this.#steward.refusalOfHello(endpoint),
+      accounting: this.#steward.accounting,
+      ownerChanged: (name, oldOwner, newOwner) =>
+        this.#ownerChanges.apply(name, oldOwner, newOwner),
       answeredLater: () => this.#endTurn(),
       becomeMonitor: (endpoint, rules) => this.#becomeMonitor(endpoint, rules),
       showUnregistered: (sender) => this.router.showUnregistered(sender),
@@ -484,45 +512,16 @@ export class Bus {
         isLittleEndian,
       );
     }
+    this.#steward.registered(endpoint);
     this.#statistics.noteRegistered(endpoint);
     this.#policing.registered(endpoint);
   }
 
-  #ownerChanged(name: string, oldOwner: Endpoint | null, newOwner: Endpoint | null): void {
-    const isUnique = name.startsWith(":");
-    if (isUnique && oldOwner !== null) this.#statistics.noteUnregistered();
-    if (oldOwner !== null) {
-      const id = isUnique ? oldOwner.uniqueId : this.strings.findText(name);
-      this.directory.withdraw(id, oldOwner);
-      this.#policing.nameChanged(oldOwner, name, false);
-      // Who is gone is told nothing, but monitors see what it would have been told, as in dbus-daemon.
-      if (!oldOwner.connection.isClosed || this.router.monitors.isActive) {
-        this.#outgoing.signal(oldOwner, "NameLost", "s", [name]);
-      }
-    }
-    if (newOwner !== null && !isUnique) this.directory.assign(name, newOwner);
-    if (newOwner !== null) this.#policing.nameChanged(newOwner, name, true);
-    const oldName = oldOwner?.uniqueName ?? "";
-    const newName = newOwner?.uniqueName ?? "";
-    if (this.#isHeard) {
-      this.#outgoing.broadcast("NameOwnerChanged", "sss", [name, oldName, newName]);
-    }
-    const starters = oldOwner === null && newOwner !== null ? this.#activation.owned(name) : null;
-    if (starters !== null) this.#tellStarters(starters);
-    if (newOwner !== null && !newOwner.connection.isClosed) {
-      this.#outgoing.signal(newOwner, "NameAcquired", "s", [name]);
-    }
-    const isSystemd = name === SYSTEMD_NAME && newOwner !== null;
-    if (isSystemd) this.#environment.catchUp();
-    // Systemd is asked for units, too, that somebody waits for.
-    if (starters !== null || isSystemd) this.router.found(name);
-  }
-
-  #tellStarters(starters: readonly Starter[]): void {
-    for (const { sender, serial, wantsReply } of starters) {
-      if (!wantsReply || !sender.isRegistered || sender.connection.isClosed) continue;
-      this.#outgoing.methodReturn(sender, serial, "u", [STARTED]);
-    }
+  #replyIsLate({ caller, serial }: PendingReply): void {
+    const endpoint = this.directory.at(caller);
+    if (endpoint === null || endpoint.connection.isClosed) return;
+    const text = "Message did not receive a reply (timeout by message bus)";
+    this.#outgoing.error(endpoint, serial, NO_REPLY, text);
   }
 
   /** The order of signals is dbus-daemon's: the unique name first, the others as they were asked for. */
@@ -533,14 +532,15 @@ export class Bus {
       text: `${endpoint.description} became a monitor`,
       fields: { peer: endpoint.uniqueName, pid: processId ?? -1, uid: userId ?? -1 },
     });
-    this.#ownerChanged(endpoint.uniqueName, endpoint, null);
+    this.#ownerChanges.apply(endpoint.uniqueName, endpoint, null);
     endpoint.uniqueId = 0;
     endpoint.isMonitor = true;
     for (const change of this.names.releaseAll(endpoint).reverse()) {
-      this.#ownerChanged(change.name, change.oldOwner, change.newOwner);
+      this.#ownerChanges.apply(change.name, change.oldOwner, change.newOwner);
     }
     this.subscriptions.removeSubscriber(endpoint.index);
     this.router.monitors.add(endpoint, rules);
+    this.#steward.accounting.settle(endpoint, Resource.MatchRules, 0);
     this.#statistics.noteRulesOf(endpoint);
     this.#failCallersOf(endpoint);
     this.router.forget(endpoint);
@@ -553,7 +553,7 @@ export class Bus {
       this.#outgoing.error(
         caller,
         pending.serial,
-        "org.freedesktop.DBus.Error.NoReply",
+        NO_REPLY,
         "Message recipient disconnected from message bus without replying",
       );
     }
@@ -573,19 +573,18 @@ export class Bus {
         },
       });
     }
-    this.#handshakes.end(connection);
     this.#memoryTransports.delete(endpoint);
     this.router.monitors.remove(endpoint);
     this.subscriptions.removeSubscriber(endpoint.index);
     for (const change of this.names.releaseAll(endpoint)) {
-      this.#ownerChanged(change.name, change.oldOwner, change.newOwner);
+      this.#ownerChanges.apply(change.name, change.oldOwner, change.newOwner);
     }
-    if (endpoint.isRegistered) this.#ownerChanged(endpoint.uniqueName, endpoint, null);
+    if (endpoint.isRegistered) this.#ownerChanges.apply(endpoint.uniqueName, endpoint, null);
     this.#failCallersOf(endpoint);
     this.router.forget(endpoint);
     this.#policing.forget(endpoint);
     this.directory.leave(endpoint);
-    this.#admission.left(connection, endpoint.index);
+    this.#steward.left(endpoint);
   }
 }
 

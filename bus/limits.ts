@@ -1,6 +1,7 @@
 /** Every limit of the bus with its default and dbus-daemon's name for it, and those that count now. */
 
 import type { RoutingLimits } from "../routing/limits.ts";
+import { openFileLimit } from "./open-files.ts";
 
 /**
  * dbus-daemon's `<limit>` elements in camelCase, times with their unit. Defaults are those of
@@ -18,6 +19,10 @@ export interface Limits {
   readonly maxMessageUnixFds: number;
   /** Descriptors that may wait for one receiver that does not read. */
   readonly maxOutgoingUnixFds: number;
+  /** How long descriptors that a peer has sent may wait for the message that claims them. Root may take longer. */
+  readonly pendingFdTimeoutMs: number;
+  /** How long a caller waits for a reply until the bus tells it that none has come. */
+  readonly replyTimeoutMs: number;
   /** How long the handshake and Hello may take together. */
   readonly authTimeoutMs: number;
   /** How long a started service may take until it owns its name. */
@@ -30,6 +35,16 @@ export interface Limits {
   readonly maxNamesPerConnection: number;
   readonly maxMatchRulesPerConnection: number;
   readonly maxRepliesPerConnection: number;
+  // Supplies that users share, for which dbus-daemon has no limits: not for root and the bus's own user.
+  readonly maxNames: number;
+  readonly maxMatchRules: number;
+  readonly maxReplies: number;
+  /** Bytes of messages that wait for destinations being found. */
+  readonly maxHeldBytes: number;
+  /** Bytes that may wait for all receivers of one user, from others; and as many again from itself. */
+  readonly maxWaitingBytesPerUser: number;
+  /** Descriptors of all users, these included, that may wait in this process. */
+  readonly maxDescriptors: number;
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -39,6 +54,8 @@ export const DEFAULT_LIMITS: Limits = {
   maxIncomingUnixFds: 1024,
   maxMessageUnixFds: 16,
   maxOutgoingUnixFds: 64,
+  pendingFdTimeoutMs: 150_000,
+  replyTimeoutMs: Number.POSITIVE_INFINITY,
   authTimeoutMs: 240_000,
   serviceStartTimeoutMs: 120_000,
   maxPendingServiceStarts: 10_000,
@@ -48,6 +65,12 @@ export const DEFAULT_LIMITS: Limits = {
   maxNamesPerConnection: 50_000,
   maxMatchRulesPerConnection: 50_000,
   maxRepliesPerConnection: 50_000,
+  maxNames: 1 << 18,
+  maxMatchRules: 1 << 20,
+  maxReplies: 1 << 20,
+  maxHeldBytes: 256 << 20,
+  maxWaitingBytesPerUser: 256 << 20,
+  maxDescriptors: 1 << 15,
 };
 
 /**
@@ -83,6 +106,14 @@ export class LimitsInForce {
     Object.assign(this.#values, DEFAULT_LIMITS, given);
     Object.assign(this.#routing, routingLimits(this.#values));
   }
+}
+
+/**
+ * Descriptors may take up a quarter of what this process may have open, and those that no message has claimed
+ * another one.
+ */
+export function descriptorSupply({ maxDescriptors }: Limits): number {
+  return Math.min(maxDescriptors, openFileLimit() >> 2);
 }
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };

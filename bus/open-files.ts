@@ -19,3 +19,14 @@ export function openFilesOfProcess(processId: number | "self"): OpenFilesLimit |
     return null;
   }
 }
+
+/** What is usual where nobody has said anything. */
+const USUAL = 1024;
+
+let own: number | null = null;
+
+/** How many this process may have now, as it was when somebody asked first; at least 64: nothing works with less. */
+export function openFileLimit(): number {
+  own ??= Math.max(64, openFilesOfProcess("self")?.soft ?? USUAL);
+  return own;
+}

@@ -9,7 +9,7 @@ import { type Listener, openListeners } from "../transport/listen.ts";
 import { NativeTransport } from "../transport/native-transport.ts";
 import { attachStream } from "../transport/stream-transport.ts";
 import { Bus } from "./bus.ts";
-import { type Limits, MAX_WAITING_DESCRIPTORS } from "./limits.ts";
+import { descriptorSupply, type Limits, MAX_WAITING_DESCRIPTORS } from "./limits.ts";
 import { type Log, silent } from "./log.ts";
 import type { StartOptions } from "./options.ts";
 
@@ -53,6 +53,7 @@ export async function startBus(options: StartOptions): Promise<StartedBus> {
   }
   const bus = new Bus(options, null);
   let transport: NativeTransport | null = null;
+  let acceptor: ListenerAcceptor | null = null;
   if (addon === null) {
     log({
       level: "warning",
@@ -62,18 +63,20 @@ export async function startBus(options: StartOptions): Promise<StartedBus> {
   } else {
     // Node does this for the first few that it has inherited itself. An old kernel refuses: they stay.
     if (options.activation !== undefined) addon.closeOnExec(3);
-    const acceptor = new ListenerAcceptor(bus, listeners, log);
+    acceptor = new ListenerAcceptor(bus, listeners, log);
     transport = new NativeTransport(
       addon,
       bus.stage,
       bus.owner,
       acceptor,
       mostQueuedDescriptors(bus.limits),
+      descriptorSupply(bus.limits),
     );
     const { poller } = transport;
     bus.limitsChanged = (limits) => poller.setMaxQueuedDescriptors(mostQueuedDescriptors(limits));
     acceptor.acceptOn(transport);
   }
+  bus.admissionChanged = () => acceptor?.admissionChanged();
   for (const listener of listeners) {
     for (const server of listener.servers) {
       server.on("connection", serve(bus, listener));
@@ -116,6 +119,8 @@ class ListenerAcceptor {
   readonly #names: readonly string[];
   readonly #log: Log;
   #transport: NativeTransport | null = null;
+  /** Are sockets accepted now? */
+  #isOpen = true;
 
   constructor(bus: Bus, listeners: readonly Listener[], log: Log) {
     this.#bus = bus;
@@ -131,9 +136,20 @@ class ListenerAcceptor {
     }
   }
 
+  /** Who comes while too many are in the handshake stays in the listener's backlog, as in dbus-daemon. */
+  admissionChanged(): void {
+    if (this.#isOpen === this.#bus.isAdmitting) return;
+    this.#isOpen = this.#bus.isAdmitting;
+    for (const number of this.#listeners.keys()) {
+      this.#transport?.poller.setListening(number, this.#isOpen);
+    }
+  }
+
   accepted(slot: number, listener: number, credentials: Credentials): Connection | null {
     const name = this.#names[listener] ?? "unknown";
-    return this.#bus.admit(credentials, slot, this.#transport, name);
+    const connection = this.#bus.admit(credentials, slot, this.#transport, name);
+    this.admissionChanged();
+    return connection;
   }
 
   acceptFailed(listener: number, errorName: string): void {
@@ -142,7 +158,9 @@ class ListenerAcceptor {
       text: `cannot accept connections for now: ${errorName}`,
       fields: { listener: this.#names[listener] ?? "unknown", retryMs: ACCEPT_PAUSE_MS },
     });
-    setTimeout(() => this.#transport?.poller.setListening(listener, true), ACCEPT_PAUSE_MS).unref();
+    setTimeout(() => {
+      if (this.#isOpen) this.#transport?.poller.setListening(listener, true);
+    }, ACCEPT_PAUSE_MS).unref();
   }
 }
 
@@ -155,7 +173,8 @@ function serve(bus: Bus, listener: Listener): (socket: Socket) => void {
       socket.setKeepAlive(true, KEEP_ALIVE_MS);
     }
     const credentials = listener.isNetwork ? UNKNOWN_PEER : ownUserCredentials();
-    const connection = bus.admit(credentials, -1, null, origin);
+    // node:net accepts whoever comes: where the addon leaves them in the backlog, these are sent away.
+    const connection = bus.isAdmitting ? bus.admit(credentials, -1, null, origin) : null;
     if (connection === null) socket.destroy();
     else attachStream(connection, socket, bus.stage, bus.owner, listener.nonce);
   };

@@ -135,6 +135,14 @@ export class Link implements ConnectionOwner {
     for (const bytes of waiting) this.#wires.send(this.#connection, bytes, []);
   }
 
+  descriptorsWait(): void {
+    // The bus decides how much it sends.
+  }
+
+  messagesDropped(): void {
+    // As with any client library, nobody is told.
+  }
+
   turnEnded(): void {
     this.#wires.endTurn();
   }

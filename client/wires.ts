@@ -62,6 +62,8 @@ export class Wires {
             { ...ignoring, turnEnded: () => this.endTurn() },
             { accepted: () => null, acceptFailed: () => {} },
             MAX_WAITING_DESCRIPTORS,
+            // A connection is to its own bus: nobody has to be kept from taking another's share.
+            MAX_WAITING_DESCRIPTORS * MAX_CONNECTIONS,
           );
   }
 
@@ -170,5 +172,7 @@ const ignoring: ConnectionOwner = {
   authenticated() {},
   message() {},
   closed() {},
+  descriptorsWait() {},
+  messagesDropped() {},
   turnEnded() {},
 };

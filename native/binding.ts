@@ -35,6 +35,13 @@ export const RecordKind = {
    * goes on, so that what the peer sent before it closed is not lost.
    */
   SendFailed: 5,
+  /** Descriptors have come for `slot` with a part of what `receiveInto` waits for: see `descriptorCounts`. */
+  Descriptors: 6,
+  /**
+   * The kernel refused `aux` messages with descriptors for `slot` (ETOOMANYREFS: too many of this user's are in
+   * flight). They were dropped as wholes; the output goes on behind them.
+   */
+  Dropped: 7,
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 
@@ -42,7 +49,7 @@ export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 export const CloseReason = {
   /** The peer closed its end, or its writing half. */
   EndOfStream: 0,
-  /** More than `maxQueuedDescriptors` descriptors were waiting to be taken. */
+  /** More than `maxQueuedDescriptors` descriptors were waiting to be taken, or more than its user's share. */
   TooManyDescriptors: 0x10000,
   /** The kernel could not hand over all descriptors of a message (usually RLIMIT_NOFILE). */
   DescriptorsLost: 0x10001,
@@ -145,6 +152,11 @@ export interface PollerOptions {
   readonly copyLimit: number;
   /** Received and not yet taken, per connection; more ends its input. */
   readonly maxQueuedDescriptors: number;
+  /**
+   * The same for all connections together. Of these each user has a fair share (see src/account.c): half of them, if no
+   * other user has any waiting.
+   */
+  readonly maxDescriptors: number;
   /**
    * Handles the records of a turn and returns how many words of `operations` to run. They run before
    * any promise reaction or `process.nextTick` that it caused. What it throws is an uncaught exception.

@@ -6,8 +6,11 @@ import type { RoutingCounters } from "./counters.ts";
 import type { Directory } from "./directory.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Intake } from "./intake.ts";
+import { type Ledger, Verdict } from "./ledger.ts";
 import type { RoutingLimits } from "./limits.ts";
 import type { Sequence } from "./sequence.ts";
+
+const { Admitted: ADMITTED } = Verdict;
 
 export class Delivery {
   readonly #stage: Stage;
@@ -16,7 +19,11 @@ export class Delivery {
   readonly #sequence: Sequence;
   readonly #limits: RoutingLimits;
   readonly #counters: RoutingCounters;
+  readonly #ledger: Ledger;
+  readonly #withheld: (sender: Endpoint, receiver: Endpoint) => void;
   readonly #disconnect: (receiver: Endpoint, reason: string) => void;
+  /** Was the last answer of `isFull` for the sender's user alone? Others may still have something queued. */
+  isShareSpent = false;
   /**
    * Receivers to disconnect when the current message is done, and not before: a departure is itself
    * a change of names with messages to others, and must not happen in the middle of another one.
@@ -30,6 +37,8 @@ export class Delivery {
     sequence: Sequence,
     limits: RoutingLimits,
     counters: RoutingCounters,
+    ledger: Ledger,
+    withheld: (sender: Endpoint, receiver: Endpoint) => void,
     disconnect: (receiver: Endpoint, reason: string) => void,
   ) {
     this.#stage = stage;
@@ -38,6 +47,8 @@ export class Delivery {
     this.#sequence = sequence;
     this.#limits = limits;
     this.#counters = counters;
+    this.#ledger = ledger;
+    this.#withheld = withheld;
     this.#disconnect = disconnect;
   }
 
@@ -61,8 +72,12 @@ export class Delivery {
     );
   }
 
-  /** Gives the staged message to the first `count` of `receivers`, which are indexes. */
+  /**
+   * Gives the staged message of `sender`, null for the bus, to the first `count` of `receivers`, which are
+   * indexes. A full queue ends the receiver's connection, except if it is full for the sender's user alone.
+   */
   toReceivers(
+    sender: Endpoint | null,
     receivers: Int32Array,
     count: number,
     unixFds: number,
@@ -72,7 +87,12 @@ export class Delivery {
       const receiver = this.#directory.at(receivers[i] as number); // match filled in count of them
       if (receiver === null || receiver === except) continue;
       if (unixFds !== 0 && !receiver.connection.passesDescriptors) continue;
-      if (this.isFull(receiver, unixFds)) {
+      if (this.isFull(receiver, sender, unixFds)) {
+        if (this.isShareSpent && sender !== null) {
+          receiver.missedCount++;
+          this.#withheld(sender, receiver);
+          continue;
+        }
         const what = receiver.isMonitor ? "what it monitors" : "the signals that it subscribed to";
         this.doom(receiver, `it does not read ${what}`);
         continue;
@@ -83,17 +103,22 @@ export class Delivery {
   }
 
   /** Is there no room for the staged message in the queue of `receiver`? Its descriptors count from now on. */
-  isFull(receiver: Endpoint, unixFds = 0): boolean {
+  isFull(receiver: Endpoint, sender: Endpoint | null, unixFds = 0): boolean {
+    this.isShareSpent = false;
     // Who has missed one message must not be given a later one.
     if (receiver.doom !== "") return true;
     const stage = this.#stage;
     const queued = receiver.connection.queuedBytes(stage.turn);
     const bytes = queued + stage.messageLength;
-    if (queued !== 0 && bytes > this.#limits.maxOutgoingBytes) return true;
+    if (bytes > receiver.freeBytes) {
+      const verdict = this.#ledger.chargeBytes(receiver, sender, stage.messageLength, queued);
+      if (verdict !== ADMITTED) return this.#refuse(verdict);
+    }
     if (bytes > receiver.peakQueuedBytes) receiver.peakQueuedBytes = bytes;
     if (unixFds === 0) return false;
-    const limit = this.#limits.maxOutgoingUnixFds;
-    return !receiver.admitDescriptors(unixFds, this.#sequence.last, stage.turn, limit);
+    const { last } = this.#sequence;
+    const verdict = this.#ledger.chargeDescriptors(receiver, sender, unixFds, last, stage.turn);
+    return verdict !== ADMITTED && this.#refuse(verdict);
   }
 
   /** `receiver` missed what it must not miss: it is disconnected when the current message is done. */
@@ -110,5 +135,10 @@ export class Delivery {
       const receiver = this.#doomed.shift();
       if (receiver !== undefined) this.#disconnect(receiver, receiver.doom);
     }
+  }
+
+  #refuse(verdict: Verdict): boolean {
+    this.isShareSpent = verdict === Verdict.ShareSpent;
+    return true;
   }
 }

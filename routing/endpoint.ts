@@ -1,15 +1,9 @@
 /** Anything with an address that routing can deliver to: one shape for all of them. */
 
 import type { Connection } from "../transport/connection.ts";
-
-/** Shared by all that have none, since most endpoints never see a descriptor. */
-const NO_MARKS: readonly DescriptorMark[] = [];
-
-interface DescriptorMark {
-  readonly count: number;
-  readonly sequence: number;
-  readonly turn: number;
-}
+import type { Backlog } from "./backlog.ts";
+import type { Payer } from "./ledger.ts";
+import type { WaitingDescriptors } from "./waiting-descriptors.ts";
 
 /**
  * A connection as routing sees it. Names are ids of the bus's string table; the directory keeps
@@ -19,6 +13,8 @@ export class Endpoint {
   /** The connection's index; subscriptions and reply slots know the endpoint by it. */
   readonly index: number;
   readonly connection: Connection;
+  /** The user at the other end; another one from the handshake on, if that says who it is. */
+  payer: Payer;
   /** The unique name, or "" before Hello. */
   uniqueName = "";
   /** 0 before Hello, and for a monitor, which has no name any more but the one it is addressed by. */
@@ -51,12 +47,24 @@ export class Endpoint {
   /** Why it is to be disconnected when the current message has been routed, or "". */
   doom = "";
 
-  /** Messages with descriptors that may still wait in this process, oldest first. */
-  #descriptorMarks: readonly DescriptorMark[] = NO_MARKS;
+  /** Has it said Hello? A monitor has, though it is registered no more. */
+  isCompleted = false;
+  /** The ledger's: up to so many bytes may wait here without its being asked. */
+  freeBytes = 0;
+  /** The ledger's: whose bytes wait here, while more than a few do. */
+  backlog: Backlog | null = null;
+  /** The ledger's: descriptors that may still wait in this process; null until the first ones. */
+  descriptors: WaitingDescriptors | null = null;
+  /** The ledger's: for so many replies it may wait without being asked again. */
+  replyAllowance = 0;
+  /** The ledger's: how many names and match rules its user was charged for. */
+  chargedNames = 0;
+  chargedRules = 0;
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, payer: Payer) {
     this.index = connection.index;
     this.connection = connection;
+    this.payer = payer;
   }
 
   get isRegistered(): boolean {
@@ -70,29 +78,9 @@ export class Endpoint {
     return `${name} (pid ${processId ?? "unknown"}, uid ${userId ?? "unknown"})`;
   }
 
-  /**
-   * May `count` more descriptors wait for this receiver, `limit` in all? If so they count from now on.
-   * While it reads, nothing waits and everything may come.
-   */
-  admitDescriptors(count: number, sequence: number, turn: number, limit: number): boolean {
-    const from = this.connection.unsentFrom();
-    const isWaiting = (mark: DescriptorMark): boolean =>
-      mark.turn === turn || (from !== 0 && mark.sequence >= from);
-    this.#descriptorMarks = this.#descriptorMarks.filter(isWaiting);
-    const waiting = this.#descriptorMarks.reduce((sum, mark) => sum + mark.count, 0);
-    if (from !== 0 && waiting > 0 && waiting + count > limit) return false;
-    this.#descriptorMarks = [...this.#descriptorMarks, { count, sequence, turn }];
-    this.peakQueuedUnixFds = Math.max(this.peakQueuedUnixFds, waiting + count);
-    return true;
-  }
-
   /** Descriptors that wait for it in this process, those of this turn not counted. */
   get queuedUnixFds(): number {
-    const from = this.connection.unsentFrom();
-    if (from === 0) return 0;
-    return this.#descriptorMarks
-      .filter((mark) => mark.sequence >= from)
-      .reduce((sum, mark) => sum + mark.count, 0);
+    return this.descriptors?.unsent(this.connection.unsentFrom()) ?? 0;
   }
 
   nextSerial(): number {

@@ -17,5 +17,9 @@ export const Undelivered = {
   TooMuchPending: 7,
   /** The gatekeeper does not let it pass. */
   Denied: 8,
+  /** The receiver's queue has room, but this sender's user has its share of it. */
+  ShareSpent: 9,
+  /** The caller's user has its share of the replies that callers may wait for. */
+  TooManyRepliesOfUser: 10,
 } as const;
 export type Undelivered = (typeof Undelivered)[keyof typeof Undelivered];

@@ -3,6 +3,8 @@
 import { randomWord } from "../wire/random.ts";
 
 const NONE = -1;
+/** In the place of the slot before it: this slot is not in use. */
+const FREE = -2;
 const INITIAL_SLOTS = 1024;
 
 /** A pending call as others see it: snapshots, and the errors for callers of a peer that is gone. */
@@ -26,6 +28,8 @@ export class ReplyTable {
   #caller: Int32Array = new Int32Array(INITIAL_SLOTS);
   #callee: Int32Array = new Int32Array(INITIAL_SLOTS);
   #serial: Uint32Array = new Uint32Array(INITIAL_SLOTS);
+  /** How many had been made before it. */
+  #order: Float64Array = new Float64Array(INITIAL_SLOTS);
   #nextInBucket: Int32Array = new Int32Array(INITIAL_SLOTS);
   #callerNext: Int32Array = new Int32Array(INITIAL_SLOTS);
   #callerPrevious: Int32Array = new Int32Array(INITIAL_SLOTS);
@@ -38,6 +42,12 @@ export class ReplyTable {
   #free = NONE;
   #used = 0;
   #size = 0;
+  #madeCount = 0;
+
+  /** How many replies were ever expected. */
+  get madeCount(): number {
+    return this.#madeCount;
+  }
 
   get size(): number {
     return this.#size;
@@ -64,6 +74,7 @@ export class ReplyTable {
     this.#caller[slot] = caller;
     this.#callee[slot] = callee;
     this.#serial[slot] = serial;
+    this.#order[slot] = this.#madeCount++;
     const bucket = this.#bucket(caller, serial);
     this.#nextInBucket[slot] = at(this.#buckets, bucket);
     this.#buckets[bucket] = slot;
@@ -105,11 +116,26 @@ export class ReplyTable {
     let slot = at(this.#calleeFirst, callee);
     while (slot !== NONE) {
       const next = at(this.#calleeNext, slot);
-      pending.push({ caller: at(this.#caller, slot), callee, serial: at(this.#serial, slot) });
+      pending.push(this.#pendingAt(slot));
       this.#remove(slot);
       slot = next;
     }
     return pending;
+  }
+
+  /** Removes and returns the calls that are among the first `count` that were ever made, the oldest first. */
+  takeMadeBefore(count: number): PendingReply[] {
+    const found: number[] = [];
+    for (let slot = 0; slot < this.#used; slot++) {
+      if (at(this.#callerPrevious, slot) === FREE) continue;
+      if (at(this.#order, slot) < count) found.push(slot);
+    }
+    found.sort((one, other) => at(this.#order, one) - at(this.#order, other));
+    return found.map((slot) => {
+      const pending = this.#pendingAt(slot);
+      this.#remove(slot);
+      return pending;
+    });
   }
 
   /** What `caller` waits for, oldest first. */
@@ -121,6 +147,14 @@ export class ReplyTable {
     for (const each of slots.reverse()) {
       yield { caller, callee: at(this.#callee, each), serial: at(this.#serial, each) };
     }
+  }
+
+  #pendingAt(slot: number): PendingReply {
+    return {
+      caller: at(this.#caller, slot),
+      callee: at(this.#callee, slot),
+      serial: at(this.#serial, slot),
+    };
   }
 
   #find(caller: number, serial: number, callee: number): number {
@@ -159,6 +193,7 @@ export class ReplyTable {
     unlink(slot, caller, this.#callerFirst, this.#callerNext, this.#callerPrevious);
     unlink(slot, callee, this.#calleeFirst, this.#calleeNext, this.#calleePrevious);
     this.#callerCount[caller] = at(this.#callerCount, caller) - 1;
+    this.#callerPrevious[slot] = FREE;
     this.#nextInBucket[slot] = this.#free;
     this.#free = slot;
     this.#size--;
@@ -182,6 +217,9 @@ export class ReplyTable {
     const serial = new Uint32Array(capacity);
     serial.set(this.#serial);
     this.#serial = serial;
+    const order = new Float64Array(capacity);
+    order.set(this.#order);
+    this.#order = order;
     this.#nextInBucket = longer(this.#nextInBucket, capacity);
     this.#callerNext = longer(this.#callerNext, capacity);
     this.#callerPrevious = longer(this.#callerPrevious, capacity);
@@ -241,6 +279,6 @@ function longer(array: Int32Array, capacity: number): Int32Array {
 }
 
 /** Reads inside bounds that the table keeps, so that the type has no `undefined`. */
-function at(array: Int32Array | Uint32Array, index: number): number {
+function at(array: Int32Array | Uint32Array | Float64Array, index: number): number {
   return array[index] as number; // every index used here is below the array's length
 }

@@ -15,6 +15,7 @@ import type { Endpoint } from "./endpoint.ts";
 import type { Gatekeeper } from "./gatekeeper.ts";
 import { type Gateway, GatewayAnswer, type GatewayFailure } from "./gateway.ts";
 import { Intake } from "./intake.ts";
+import type { Ledger } from "./ledger.ts";
 import type { RoutingLimits } from "./limits.ts";
 import { Monitors } from "./monitors.ts";
 import { Undelivered } from "./outcome.ts";
@@ -56,6 +57,10 @@ export interface Meaning {
   denied(sender: Endpoint | null, header: Header, receiver: Endpoint): void;
   /** A message of the bus itself, of that serial, may not be received; only monitors are told. */
   untold(serial: number): void;
+  /** `receiver` will not get what `sender` says to it: too much that this user has sent waits there already. */
+  shareSpent(sender: Endpoint, receiver: Endpoint): void;
+  /** The reply in hand, of `sender`, cannot be given to `caller` for the same reason, and is lost. */
+  replyLost(sender: Endpoint, header: Header, caller: Endpoint): void;
   /** A receiver that must not miss anything could not be given a message. */
   disconnect(receiver: Endpoint, reason: string): void;
 }
@@ -74,6 +79,7 @@ export class Router {
   readonly #subscriptions: SubscriptionIndex;
   readonly #gateway: Gateway;
   readonly #limits: RoutingLimits;
+  readonly #ledger: Ledger;
   readonly #meaning: Meaning;
   readonly #intake: Intake;
   readonly #delivery: Delivery;
@@ -94,6 +100,7 @@ export class Router {
     subscriptions: SubscriptionIndex,
     gateway: Gateway,
     limits: RoutingLimits,
+    ledger: Ledger,
     meaning: Meaning,
     lastSequence = 0,
   ) {
@@ -104,6 +111,7 @@ export class Router {
     this.#subscriptions = subscriptions;
     this.#gateway = gateway;
     this.#limits = limits;
+    this.#ledger = ledger;
     this.#meaning = meaning;
     this.#intake = new Intake(strings, stage, limits);
     this.#delivery = new Delivery(
@@ -113,6 +121,8 @@ export class Router {
       this.sequence,
       limits,
       this.counters,
+      ledger,
+      meaning.shareSpent,
       meaning.disconnect,
     );
     this.#header = this.#intake.header;
@@ -124,7 +134,8 @@ export class Router {
       stage,
       directory,
       meaning.driverId,
-      (receivers, count, unixFds) => this.#delivery.toReceivers(receivers, count, unixFds, null),
+      (receivers, count, unixFds) =>
+        this.#delivery.toReceivers(null, receivers, count, unixFds, null),
     );
   }
 
@@ -170,7 +181,7 @@ export class Router {
     const count = asked === 0 ? 0 : this.#admit(null, header, asked, null);
     if (count !== 0) {
       this.#stage.message(sequence, memory, offset, length, 0, 0, memory, 0, 0, 0);
-      this.#delivery.toReceivers(this.#subscriptions.receivers, count, 0, null);
+      this.#delivery.toReceivers(null, this.#subscriptions.receivers, count, 0, null);
     }
     if (this.#denied.length !== 0) this.#reportDenied(null, header);
   }
@@ -200,7 +211,7 @@ export class Router {
       }
     }
     this.#stage.message(sequence, memory, offset, byteLength, 0, 0, memory, 0, 0, descriptors);
-    if (this.#delivery.isFull(receiver)) {
+    if (this.#delivery.isFull(receiver, null)) {
       this.#delivery.doom(receiver, "it does not read its replies");
       return;
     }
@@ -231,6 +242,7 @@ export class Router {
     const header = this.#header;
     const byteLength = header.headerLength + header.bodyLength;
     if (this.pending.bytesOf(sender) + byteLength > this.#limits.maxPendingBytes) return false;
+    if (!this.#ledger.chargeHeld(sender, byteLength, header.unixFds)) return false;
     if (this.#intake.descriptorSet !== 0) this.#stage.retainDescriptors(this.#intake.descriptorSet);
     const { unixFds } = header;
     const memory = copyMessage(header);
@@ -265,6 +277,7 @@ export class Router {
   forget(endpoint: Endpoint): void {
     this.replies.forgetCaller(endpoint.index);
     for (const held of this.pending.takeFrom(endpoint)) {
+      this.#ledger.refundHeld(held.sender, held.byteLength, held.unixFds);
       if (held.descriptors !== 0) this.#stage.releaseDescriptors(held.descriptors);
     }
   }
@@ -336,15 +349,18 @@ export class Router {
       return;
     }
     this.#delivery.stageMessage(sender);
-    if (this.#delivery.isFull(receiver, header.unixFds)) {
-      receiver.missedCount++;
-      if (isReply) this.#delivery.doom(receiver, "it does not read its replies");
-      else this.#undelivered(sender, Undelivered.ReceiverFull);
+    if (this.#delivery.isFull(receiver, sender, header.unixFds)) {
+      this.#refused(sender, receiver, isReply);
       return;
     }
     if (type === METHOD_CALL && (header.flags & NO_REPLY_EXPECTED) === 0) {
-      if (this.replies.countOf(sender.index) >= this.#limits.maxRepliesPerConnection) {
+      const waiting = this.replies.countOf(sender.index);
+      if (waiting >= this.#limits.maxRepliesPerConnection) {
         this.#undelivered(sender, Undelivered.TooManyReplies);
+        return;
+      }
+      if (waiting >= sender.replyAllowance && !this.#ledger.raiseReplyAllowance(sender, waiting)) {
+        this.#undelivered(sender, Undelivered.TooManyRepliesOfUser);
         return;
       }
       if (!this.replies.expect(sender.index, header.serial, receiver.index)) {
@@ -397,7 +413,7 @@ export class Router {
     const count = this.#admit(sender, this.#header, asked, except);
     if (count !== 0) {
       this.#delivery.stageMessage(sender);
-      this.#delivery.toReceivers(this.#subscriptions.receivers, count, unixFds, except);
+      this.#delivery.toReceivers(sender, this.#subscriptions.receivers, count, unixFds, except);
       if (unixFds !== 0 && this.monitors.isActive) this.#reportWithheld(sender, except, count);
     }
     if (this.#denied.length !== 0) this.#reportDenied(sender, this.#header);
@@ -428,6 +444,20 @@ export class Router {
       else if (this.monitors.isActive) this.#denied.push(receiver);
     }
     return admitted;
+  }
+
+  /** The message in hand finds the queue of `receiver` full. */
+  #refused(sender: Endpoint, receiver: Endpoint, isReply: boolean): void {
+    receiver.missedCount++;
+    if (this.#delivery.isShareSpent) this.#meaning.shareSpent(sender, receiver);
+    if (!isReply) {
+      const { ReceiverFull, ShareSpent } = Undelivered;
+      this.#undelivered(sender, this.#delivery.isShareSpent ? ShareSpent : ReceiverFull);
+    } else if (this.#delivery.isShareSpent) {
+      this.#meaning.replyLost(sender, this.#header, receiver);
+    } else {
+      this.#delivery.doom(receiver, "it does not read its replies");
+    }
   }
 
   /** Is the message in hand for a name that has to be found, or news for the driver? */
@@ -499,6 +529,7 @@ export class Router {
         this.#stage.flush();
         continue;
       }
+      this.#ledger.refundHeld(held.sender, held.byteLength, held.unixFds);
       if (!held.sender.connection.isClosed) {
         // It was parsed and validated when it came; only the header in hand has to be filled again.
         this.#intake.takeKept(held.memory, held.descriptors);

@@ -22,6 +22,13 @@ export interface ConnectionOwner {
   /** A whole message lies at `offset`; it is gone when this returns. */
   message(connection: Connection, memory: Memory, offset: number, byteLength: number): void;
   /**
+   * Of the descriptors that came over the connection, `count` wait for the messages that claim them, and
+   * `before` did when this was told last.
+   */
+  descriptorsWait(connection: Connection, count: number, before: number): void;
+  /** `count` messages with descriptors for it were lost: this user has too many of them in flight (ETOOMANYREFS). */
+  messagesDropped(connection: Connection, count: number): void;
+  /**
    * The connection is no more. Called once, whoever ended it; `isHangUp` if the peer simply left.
    */
   closed(connection: Connection, reason: string, isHangUp: boolean): void;
@@ -107,6 +114,8 @@ export class Connection {
   /** Bytes staged in the stage's turn `stagedTurn`. */
   stagedBytes = 0;
   stagedTurn = 0;
+  /** Descriptors received that no message had claimed when its owner was told last. */
+  waitingDescriptors = 0;
   /** Bytes of the stream consumed so far, so that a violation can be located. */
   consumedBytes = 0;
   readonly #owner: ConnectionOwner;

@@ -36,6 +36,8 @@ const {
   AcceptFailed: ACCEPT_FAILED,
   SegmentReleased: SEGMENT_RELEASED,
   SendFailed: SEND_FAILED,
+  Descriptors: DESCRIPTORS,
+  Dropped: DROPPED,
 } = RecordKind;
 const {
   EndOfStream: END_OF_STREAM,
@@ -67,6 +69,7 @@ export class NativeTransport implements NativeLink {
   readonly #records: Int32Array;
   readonly #unsentBytes: Float64Array;
   readonly #unsentFrom: Float64Array;
+  readonly #descriptorCounts: Int32Array;
   readonly #connections: (Connection | null)[] = [];
   readonly #arrivals: Map<number, Arrival> = new Map();
   readonly #segments: (Memory | null)[] = [];
@@ -79,6 +82,7 @@ export class NativeTransport implements NativeLink {
     owner: ConnectionOwner,
     acceptor: Acceptor,
     maxQueuedDescriptors: number,
+    maxDescriptors: number,
   ) {
     this.#addon = addon;
     this.#stage = stage;
@@ -87,6 +91,7 @@ export class NativeTransport implements NativeLink {
     this.#records = new Int32Array(RECORD_WORDS * RECORD_CAPACITY);
     this.#unsentBytes = new Float64Array(stage.maxConnections);
     this.#unsentFrom = new Float64Array(stage.maxConnections);
+    this.#descriptorCounts = new Int32Array(stage.maxConnections);
     this.poller = addon.createPoller({
       arena: stage.arena.buffer,
       receiveOffset: 0,
@@ -96,10 +101,11 @@ export class NativeTransport implements NativeLink {
       maxSlots: stage.maxConnections,
       unsentBytes: this.#unsentBytes,
       unsentFrom: this.#unsentFrom,
-      descriptorCounts: new Int32Array(stage.maxConnections),
+      descriptorCounts: this.#descriptorCounts,
       readLimit: READ_BYTES,
       copyLimit: COPY_BYTES,
       maxQueuedDescriptors,
+      maxDescriptors,
       onTurn: (recordCount: number) => this.#turn(recordCount),
     });
     stage.usePoller(this.poller);
@@ -186,6 +192,12 @@ export class NativeTransport implements NativeLink {
         case SEND_FAILED:
           this.#sendFailed(slot, records[at + 6] as number); // as above
           break;
+        case DESCRIPTORS:
+          this.#descriptors(slot);
+          break;
+        case DROPPED:
+          this.#dropped(slot, records[at + 6] as number); // as above
+          break;
         case ACCEPT_FAILED:
           this.#acceptor.acceptFailed(
             records[at + 2] as number,
@@ -213,11 +225,28 @@ export class NativeTransport implements NativeLink {
       return;
     }
     const consumed = connection.input(this.#stage.arena, offset, offset + length);
+    if (connection.waitingDescriptors !== this.#descriptorCounts[slot]) this.#descriptors(slot);
     records[at + 5] = consumed;
     if (connection.needed > LARGE_BYTES && !connection.isClosed) {
       this.#receiveLarge(slot, offset + consumed, length - consumed, connection.needed);
       records[at + 5] = length;
     }
+  }
+
+  /** There are more or fewer descriptors that no message has claimed. */
+  #descriptors(slot: number): void {
+    const connection = this.#connections[slot] ?? null;
+    if (connection === null) return;
+    const count = this.#descriptorCounts[slot] as number; // slots are below maxSlots
+    const before = connection.waitingDescriptors;
+    if (count === before) return;
+    connection.waitingDescriptors = count;
+    this.#owner.descriptorsWait(connection, count, before);
+  }
+
+  #dropped(slot: number, count: number): void {
+    const connection = this.#connections[slot] ?? null;
+    if (connection !== null) this.#owner.messagesDropped(connection, count);
   }
 
   /** The rest of a large message goes to a buffer of its own, which grows as bytes really arrive. */
@@ -248,6 +277,7 @@ export class NativeTransport implements NativeLink {
     this.#arrivals.delete(slot);
     this.#stage.stagedSegment = 0;
     connection.input(arrival.memory, 0, have);
+    this.#descriptors(slot);
     // Only what is staged comes back with a SegmentReleased record.
     if (this.#stage.stagedSegment !== segment) this.#spareBuffer(arrival.memory);
   }

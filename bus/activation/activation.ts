@@ -9,6 +9,7 @@
 
 import type { Endpoint } from "../../routing/endpoint.ts";
 import { type Gateway, GatewayAnswer, type GatewayFailure } from "../../routing/gateway.ts";
+import type { Payer } from "../../routing/ledger.ts";
 import { isErrorName } from "../../wire/names.ts";
 import { DirectoryWatch } from "../directory-watch.ts";
 import type { Limits } from "../limits.ts";
@@ -39,6 +40,9 @@ export interface ActivationHost {
   variables(): ReadonlyMap<string, string>;
   /** Why the message that `sender` has just sent for `name` may not start its owner; null: it may. */
   objection(name: string, sender: Endpoint): string | null;
+  /** May one more message of `sender` wait for a service? Charged if so, until `startOver`. */
+  chargeStart(sender: Endpoint): string | null;
+  startOver(payer: Payer, count: number): void;
   /** Everything that waits for `name` fails. */
   failed(name: string, why: GatewayFailure): void;
   /** The list of activatable names may be another one. */
@@ -65,8 +69,8 @@ interface PendingStart {
   giveUpRequest: (() => void) | null;
   readonly timer: NodeJS.Timeout;
   readonly starters: Starter[];
-  /** Messages that have asked for it, those of peers included that are gone by now. */
-  requestCount: number;
+  /** Messages that have asked for it by their users, those of peers included that are gone by now. */
+  readonly requests: Map<Payer, number>;
   /** Says more about a start that takes too long. */
   hint: string;
 }
@@ -185,9 +189,15 @@ export class Activation implements Gateway {
     if (file === null && !this.#isSystemd(name)) return GatewayAnswer.Absent;
     const objection = isForOwner && file !== null ? this.#host.objection(name, sender) : null;
     if (objection !== null) return failure("AccessDenied", objection);
+    const share = this.#host.chargeStart(sender);
+    if (share !== null) return failure("LimitsExceeded", `Activation of ${name} failed: ${share}`);
     const pending = this.#pending.get(name) ?? this.#begin(name, file, sender);
-    if ("errorName" in pending) return pending;
-    pending.requestCount++;
+    const { payer } = sender;
+    if ("errorName" in pending) {
+      this.#host.startOver(payer, 1);
+      return pending;
+    }
+    pending.requests.set(payer, (pending.requests.get(payer) ?? 0) + 1);
     this.#requestCount++;
     return GatewayAnswer.Pending;
   }
@@ -241,7 +251,7 @@ export class Activation implements Gateway {
       giveUpRequest: null,
       timer: setTimeout(() => this.#expired(pending), this.#host.limits.serviceStartTimeoutMs),
       starters: [],
-      requestCount: 0,
+      requests: new Map(),
       hint: "",
     };
     this.#pending.set(name, pending);
@@ -315,6 +325,9 @@ export class Activation implements Gateway {
     pending.service?.release();
     pending.giveUpRequest?.();
     this.#pending.delete(pending.name);
-    this.#requestCount -= pending.requestCount;
+    for (const [payer, count] of pending.requests) {
+      this.#requestCount -= count;
+      this.#host.startOver(payer, count);
+    }
   }
 }

@@ -6,6 +6,7 @@ import type { Directory } from "../../routing/directory.ts";
 import type { Endpoint } from "../../routing/endpoint.ts";
 import type { GatewayFailure } from "../../routing/gateway.ts";
 import type { NameAuthority } from "../../routing/name-authority.ts";
+import type { Accounting } from "../accounting.ts";
 import type { Activation } from "../activation/activation.ts";
 import type { ActivationEnvironment } from "../activation-environment.ts";
 import type { Limits } from "../limits.ts";
@@ -26,6 +27,7 @@ export interface DriverContext {
   readonly outgoing: Outgoing;
   readonly environment: ActivationEnvironment;
   readonly statistics: Statistics;
+  readonly accounting: Accounting;
   readonly log: Log;
   readonly activation: Activation;
   /** Is this said to be a bus that asks systemd to start services? */
@@ -34,6 +36,8 @@ export interface DriverContext {
   /** Keeps the message in hand until `name` is settled; false if its sender has too much waiting. */
   hold(name: string, sender: Endpoint): boolean;
   reload(): string | null;
+  /** Why `endpoint` may not say Hello now, or null. */
+  refusalOfHello(endpoint: Endpoint): string | null;
   /** Makes `endpoint` known under its unique name. */
   register(endpoint: Endpoint, uniqueName: string): void;
   /** Applies a change of owner to the directory and announces it. */

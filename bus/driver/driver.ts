@@ -126,6 +126,15 @@ export class Driver {
   }
 
   /**
+   * Tells `caller` that the reply of `sender` is lost: so much of this user waits for the caller, who does
+   * not read, that there is no room for more.
+   */
+  replyLost(sender: Endpoint, header: Header, caller: Endpoint): void {
+    const text = `The reply of "${sender.uniqueName}" is lost: ${this.#ownerOf(sender)} has its fair share of what may wait for "${caller.uniqueName}", which does not read (max_outgoing_bytes=${this.#context.limits.maxOutgoingBytes})`;
+    this.#context.outgoing.error(caller, header.replySerial, `${ERROR_PREFIX}LimitsExceeded`, text);
+  }
+
+  /**
    * Systemd could not start a unit that it was asked for. Forgers are ignored, unless they are told that they may
    * not even try: then false, as by dbus-daemon.
    */
@@ -208,7 +217,7 @@ export class Driver {
       case Undelivered.ReceiverFull:
         return driverError(
           "LimitsExceeded",
-          `The maximum number of bytes that may wait for "${name}" (${receiver?.description ?? "gone"}) is reached (max_outgoing_bytes=${this.#context.limits.maxOutgoingBytes}): it does not read what it is sent`,
+          `Rejected: destination has a full message queue: "${name}" (${receiver?.description ?? "gone"}) does not read what it is sent (max_outgoing_bytes=${this.#context.limits.maxOutgoingBytes})`,
         );
       case Undelivered.NoDescriptors:
         return driverError(
@@ -234,7 +243,21 @@ export class Driver {
         return driverError("AccessDenied", this.#context.policing.objection);
       case Undelivered.TooMuchPending:
         return driverError("LimitsExceeded", tooMuchWaits(this.#context, sender));
+      case Undelivered.ShareSpent:
+        return driverError(
+          "LimitsExceeded",
+          `${this.#ownerOf(sender)} has its fair share of what may wait for "${name}" (${receiver?.description ?? "gone"}), which does not read what it is sent (max_outgoing_bytes=${this.#context.limits.maxOutgoingBytes})`,
+        );
+      case Undelivered.TooManyRepliesOfUser:
+        return driverError(
+          "LimitsExceeded",
+          `${this.#ownerOf(sender)} has its fair share of replies to wait for (of all users: ${this.#context.limits.maxReplies})`,
+        );
     }
+  }
+
+  #ownerOf({ connection }: Endpoint): string {
+    return `User ${connection.credentials.userId ?? "unknown"}`;
   }
 
   /** Why `method` cannot even be tried, or null. */

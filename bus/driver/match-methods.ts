@@ -2,6 +2,7 @@
 
 import { parseMatchRule } from "../../matchrules/parse.ts";
 import { DRIVER_NAME } from "../../wire/protocol.ts";
+import { Resource } from "../user.ts";
 import {
   type Answer,
   type Call,
@@ -36,7 +37,10 @@ function addMatch(call: Call, context: DriverContext): Answer {
   // Other peers' messages are for those only who could watch the whole bus as well.
   const refusal = rule.eavesdrop ? refusalOf(call, context) : null;
   if (refusal !== null) return refusal;
+  const share = context.accounting.supplies.refusalFor(call.sender, Resource.MatchRules, 1);
+  if (share !== null) return driverError("LimitsExceeded", share);
   subscriptions.add(call.sender.index, rule);
+  settleRules(call, context);
   context.statistics.noteRulesOf(call.sender);
   return [];
 }
@@ -45,6 +49,14 @@ function addMatch(call: Call, context: DriverContext): Answer {
 function removeMatch(call: Call, context: DriverContext): Answer {
   const rule = parseMatchRule(text(call, 0));
   if ("code" in rule) return driverError(rule.code, rule.text);
-  if (context.subscriptions.remove(call.sender.index, rule)) return [];
-  return driverError("MatchRuleNotFound", "The given match rule wasn't found and can't be removed");
+  if (!context.subscriptions.remove(call.sender.index, rule)) {
+    const text = "The given match rule wasn't found and can't be removed";
+    return driverError("MatchRuleNotFound", text);
+  }
+  settleRules(call, context);
+  return [];
+}
+
+function settleRules({ sender }: Call, { accounting, subscriptions }: DriverContext): void {
+  accounting.settle(sender, Resource.MatchRules, subscriptions.ruleCountOf(sender.index));
 }

@@ -4,6 +4,7 @@ import type { Endpoint } from "../../routing/endpoint.ts";
 import { GatewayAnswer } from "../../routing/gateway.ts";
 import { isBusName, isUniqueName } from "../../wire/names.ts";
 import { DRIVER_NAME } from "../../wire/protocol.ts";
+import { Resource } from "../user.ts";
 import {
   type Answer,
   type Call,
@@ -47,6 +48,11 @@ function method(
 function hello(call: Call, context: DriverContext): Answer {
   const { sender, serial, wantsReply } = call;
   if (sender.isRegistered) return driverError("Failed", "Already handled an Hello message");
+  const refusal = context.refusalOfHello(sender);
+  if (refusal !== null) {
+    context.showUnregistered(sender);
+    return driverError("LimitsExceeded", refusal);
+  }
   const show = context.showWhenRegistered(sender);
   waitFor(sender, context, (done) =>
     context.authority.hello(sender, (uniqueName) => {
@@ -85,16 +91,20 @@ function requestName(call: Call, context: DriverContext): Answer {
     return driverError("AccessDenied", context.policing.objection);
   }
   const limit = context.limits.maxNamesPerConnection;
-  if (context.names.countOf(sender) >= limit && context.directory.findText(name) !== sender) {
+  // As in dbus-daemon the unique name counts, and so it is even for a name that the sender has.
+  if (context.names.countOf(sender) + 1 >= limit) {
     return driverError(
       "LimitsExceeded",
       `Connection "${sender.uniqueName}" is not allowed to own more services (increase limits in configuration file if required; max_names_per_connection=${limit})`,
     );
   }
+  const refusal = context.accounting.supplies.refusalFor(sender, Resource.Names, 1);
+  if (refusal !== null) return driverError("LimitsExceeded", refusal);
   waitFor(sender, context, (done) =>
     context.authority.request(sender, name, number(call, 1), (decision) => {
       const { change } = decision;
       context.statistics.noteNamesOf(sender);
+      context.accounting.settle(sender, Resource.Names, context.names.countOf(sender));
       if (change !== null) context.ownerChanged(name, change.oldOwner, change.newOwner);
       if (wantsReply && !sender.connection.isClosed) {
         context.outgoing.methodReturn(sender, serial, "u", [decision.reply]);
@@ -127,6 +137,7 @@ function releaseName(call: Call, context: DriverContext): Answer {
   waitFor(sender, context, (done) =>
     context.authority.release(sender, name, (decision) => {
       const { change } = decision;
+      context.accounting.settle(sender, Resource.Names, context.names.countOf(sender));
       if (change !== null) context.ownerChanged(name, change.oldOwner, change.newOwner);
       if (wantsReply && !sender.connection.isClosed) {
         context.outgoing.methodReturn(sender, serial, "u", [decision.reply]);

@@ -1,7 +1,14 @@
 /** Who may do what would let one user see or change what belongs to others. */
 
+import type { Endpoint } from "../../routing/endpoint.ts";
 import type { Call, DriverContext, DriverError } from "./call.ts";
 import { driverError } from "./call.ts";
+
+/** Is this root, or the user that runs the bus? */
+export function isPrivileged({ connection }: Endpoint): boolean {
+  const { userId } = connection.credentials;
+  return userId === 0 || (userId !== null && userId === process.geteuid?.());
+}
 
 /**
  * Null for root and for the user that runs the bus, and an error for anybody else, which the log is
@@ -9,8 +16,8 @@ import { driverError } from "./call.ts";
  */
 export function refusalOf(call: Call, context: DriverContext): DriverError | null {
   const { sender } = call;
+  if (isPrivileged(sender)) return null;
   const { processId, userId } = sender.connection.credentials;
-  if (userId === 0 || (userId !== null && userId === process.geteuid?.())) return null;
   const uid = userId ?? "unknown";
   const who = `${sender.uniqueName} (${context.policing.processes.describe(sender)})`;
   const text = `rejected attempt to call ${call.member} by connection ${who} with uid ${uid}`;

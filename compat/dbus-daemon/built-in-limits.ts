@@ -12,6 +12,8 @@ export const BUILT_IN_LIMITS: Partial<Limits> = {
   maxMessageUnixFds: 16,
   serviceStartTimeoutMs: 25_000,
   authTimeoutMs: 30_000,
+  pendingFdTimeoutMs: 150_000,
+  replyTimeoutMs: Number.POSITIVE_INFINITY,
   maxCompletedConnections: 2048,
   maxIncompleteConnections: 64,
   maxConnectionsPerUser: 256,

@@ -92,6 +92,8 @@ static napi_value js_close_listener(napi_env env, napi_callback_info info) {
 static napi_value js_add_connection(napi_env env, napi_callback_info info) {
         napi_value value;
         int32_t fd;
+        struct ucred credentials = { .uid = (uid_t)-1 };
+        socklen_t length = sizeof(credentials);
         struct poller *poller = begin(env, info, 1, &value, 1, &fd);
 
         if (!poller)
@@ -100,7 +102,8 @@ static napi_value js_add_connection(napi_env env, napi_callback_info info) {
                 close(fd);
                 return make_int32(env, -EBADF);
         }
-        return make_int32(env, open_connection(poller, fd));
+        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length);
+        return make_int32(env, open_connection(poller, fd, credentials.uid));
 }
 
 static napi_value js_receive_into(napi_env env, napi_callback_info info) {
@@ -231,13 +234,12 @@ static napi_value js_take_descriptors(napi_env env, napi_callback_info info) {
         if (!set)
                 return make_int32(env, -ENOMEM);
         connection->received_first += count;
-        connection->received_count -= count;
+        count_descriptors(poller, connection, -(int32_t)count);
         if (connection->received_count == 0) {
                 free(connection->received);
                 connection->received = NULL;
                 connection->received_first = connection->received_capacity = 0;
         }
-        poller->descriptor_counts[connection->slot] = (int32_t)connection->received_count;
         return make_int32(env, set->number);
 }
 

@@ -154,6 +154,7 @@ static void destroy_connection(struct poller *poller, struct connection *connect
         if (connection->is_pending)
                 forget_pending(poller, slot);
         clear_input(poller, connection);
+        release_account(poller, connection->account);
         discard_output(poller, &connection->output);
         /* Closing does not suffice if a duplicate of the descriptor lives elsewhere. */
         if (connection->interest != 0)
@@ -167,7 +168,7 @@ static void destroy_connection(struct poller *poller, struct connection *connect
         update_liveness(poller);
 }
 
-int32_t open_connection(struct poller *poller, int fd) {
+int32_t open_connection(struct poller *poller, int fd, uint32_t uid) {
         struct connection *connection;
         uint32_t slot;
         int error;
@@ -177,7 +178,10 @@ int32_t open_connection(struct poller *poller, int fd) {
                 return -ENOSPC;
         }
         connection = calloc(1, sizeof(*connection));
-        if (!connection) {
+        if (connection)
+                connection->account = take_account(poller, uid);
+        if (!connection || !connection->account) {
+                free(connection);
                 close(fd);
                 return -ENOMEM;
         }
@@ -295,6 +299,8 @@ static void collect(struct poller *poller) {
          * epoll gives those who always have more in the same order each time, and all others behind them. The
          * receive area may be full before their turn comes: so whoever found no room is first the next time.
          */
+        if (poller->first_event == 0 && poller->turn < poller->contended_until)
+                poller->first_event = (uint32_t)poller->turn;
         first = poller->first_event % (uint32_t)n;
         poller->first_event = 0;
         for (i = 0; i < n; i++) {
@@ -332,6 +338,7 @@ static void run_turn(struct poller *poller) {
         poller->counters[COUNTER_TURNS]++;
         poller->record_count = poller->receive_at = 0;
         uv_idle_stop(&poller->wake);
+        begin_budget(poller);
         collect(poller);
         if (poller->record_count == 0) {
                 end_turn(poller, 0);
@@ -351,6 +358,7 @@ static void run_turn(struct poller *poller) {
                         napi_close_callback_scope(env, callback_scope);
                 napi_close_handle_scope(env, handle_scope);
         }
+        adapt_budget(poller);
         poller->is_in_turn = false;
         release_poller(poller);
 }
@@ -481,6 +489,7 @@ static bool read_options(struct poller *poller, napi_value options) {
             !uint_option(env, options, "readLimit", 1, &poller->read_limit) ||
             !uint_option(env, options, "copyLimit", 0, &poller->copy_limit) ||
             !uint_option(env, options, "maxQueuedDescriptors", 0, &poller->max_queued_descriptors) ||
+            !uint_option(env, options, "maxDescriptors", 0, &poller->max_descriptors) ||
             !option(env, options, "arena", &arena) || !read_array_buffer(env, arena, &poller->arena))
                 return false;
         if (poller->receive_offset % 8 != 0 || poller->arena.length > INT32_MAX ||

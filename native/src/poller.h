@@ -5,6 +5,7 @@
  * poller.c    life, the turn, and who is connected
  * methods.c   what JavaScript may call
  * receive.c   accept and read; what is kept of the bytes JavaScript did not consume
+ * account.c   what the connections of one user have together
  * send.c      operations, what waits to be written, writing it
  * output.c    pools of the small blocks that waiting output is made of
  * holdings.c  descriptor sets and segments: things that JavaScript and waiting output hold together
@@ -35,6 +36,8 @@ enum record_kind {
         RECORD_ACCEPT_FAILED,
         RECORD_SEGMENT_RELEASED,
         RECORD_SEND_FAILED,
+        RECORD_DESCRIPTORS,
+        RECORD_DROPPED,
 };
 
 /* Reasons to close that are no errno. */
@@ -137,10 +140,22 @@ struct pools {
         uint32_t chunk_count, piece_count, mark_block_count;
 };
 
+/* ---- accounts ---- */
+
+/* A user with connections. */
+struct account {
+        struct account *next;
+        uint32_t uid, connections;
+        uint32_t descriptors; /* received, and not yet taken */
+        uint64_t read_turn;   /* when something was read from it last ... */
+        uint32_t read_bytes;  /* ... and how much then */
+};
+
 /* ---- connections ---- */
 
 struct connection {
         int fd;
+        struct account *account;
         uint32_t slot;
         uint32_t interest; /* what epoll watches now; not in the set at all if 0 */
         bool is_reading;   /* as JavaScript wants it */
@@ -150,6 +165,7 @@ struct connection {
         bool is_pending;   /* in the list of connections with something to report */
         bool is_redelivering; /* kept bytes go out again even if none arrive */
         int send_error, input_error; /* to be reported, or 0 */
+        uint32_t dropped; /* messages that the kernel refused, to be reported */
         uint64_t read_turn; /* when it last got a record */
         /* input */
         uint8_t *kept;
@@ -207,12 +223,21 @@ struct poller {
         double *unsent_bytes, *unsent_from;
         uint32_t record_capacity, operation_words;
         uint32_t receive_offset, receive_length, read_limit, copy_limit, max_queued_descriptors;
+        uint32_t max_descriptors; /* received and not yet taken, of all connections */
 
         /* the turn */
         uint64_t turn;
         uint32_t record_count;
         uint32_t receive_at; /* used bytes of the receive area */
         uint32_t first_event; /* where reading starts among the events of the next turn */
+
+        /* users side by side */
+        struct account *accounts, *last_read_account;
+        uint64_t contended_until; /* the turn */
+        uint64_t turn_start;      /* ns, or 0 if nobody wants to know */
+        uint32_t read_budget;     /* bytes of each user in a turn */
+        bool is_budget_spent;     /* somebody has to wait for the next turn */
+        uint32_t descriptor_count, descriptor_users; /* of `max_descriptors`, and how many users have some */
 
         struct connection **connections;
         uint32_t max_slots, used_slots, connection_count;
@@ -240,8 +265,8 @@ void stop_poller(struct poller *poller);
 /* Makes a turn happen soon, if none is running. */
 void wake_poller(struct poller *poller);
 
-/* Takes ownership of `fd`, even if it fails; a slot or -errno. */
-int32_t open_connection(struct poller *poller, int fd);
+/* Takes ownership of `fd`, a connection of user `uid`, even if it fails; a slot or -errno. */
+int32_t open_connection(struct poller *poller, int fd, uint32_t uid);
 struct connection *find_connection(struct poller *poller, int32_t slot);
 /* 0 or -errno. */
 int update_interest(struct poller *poller, struct connection *connection);
@@ -277,6 +302,22 @@ void keep_remainders(struct poller *poller);
 int set_target(struct poller *poller, struct connection *connection, int32_t segment, uint32_t have, uint32_t want);
 /* Frees everything that belongs to input. */
 void clear_input(struct poller *poller, struct connection *connection);
+
+/* ---- account.c ---- */
+
+/* One more connection of this user; NULL if memory is short. */
+struct account *take_account(struct poller *poller, uint32_t uid);
+void release_account(struct poller *poller, struct account *account);
+/* How many bytes may be read in this turn: no limit while only one user has something to say. */
+uint32_t read_allowance(struct poller *poller, struct connection *connection);
+void count_read(struct poller *poller, struct connection *connection, size_t length);
+/* A turn begins, and ends. */
+void begin_budget(struct poller *poller);
+void adapt_budget(struct poller *poller);
+/* May so many more received descriptors of this user wait? */
+bool may_wait(const struct poller *poller, const struct account *account, uint32_t count);
+/* So many more of `connection` wait, or fewer if it is negative. */
+void count_descriptors(struct poller *poller, struct connection *connection, int32_t change);
 
 /* ---- send.c ---- */
 

@@ -56,7 +56,7 @@ void accept_connections(struct poller *poller, struct listener *listener, int32_
                         return;
                 }
                 getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length);
-                slot = open_connection(poller, fd);
+                slot = open_connection(poller, fd, credentials.uid);
                 if (slot < 0) {
                         report_accept_failure(poller, listener, index, -slot);
                         return;
@@ -90,8 +90,8 @@ void clear_input(struct poller *poller, struct connection *connection) {
         close_all(connection->received + connection->received_first, connection->received_count);
         free(connection->received);
         connection->received = NULL;
-        connection->received_first = connection->received_count = connection->received_capacity = 0;
-        poller->descriptor_counts[connection->slot] = 0;
+        connection->received_first = connection->received_capacity = 0;
+        count_descriptors(poller, connection, -(int32_t)connection->received_count);
 }
 
 /* Reports the end of input now or in the next turn, and reads no more. */
@@ -114,7 +114,7 @@ static void end_input(struct poller *poller, struct connection *connection, int 
 static int queue_descriptors(struct poller *poller, struct connection *connection, const int *fds, uint32_t count) {
         uint32_t needed = connection->received_count + count;
 
-        if (needed > poller->max_queued_descriptors) {
+        if (needed > poller->max_queued_descriptors || !may_wait(poller, connection->account, count)) {
                 close_all(fds, count);
                 return TOO_MANY_DESCRIPTORS;
         }
@@ -134,8 +134,7 @@ static int queue_descriptors(struct poller *poller, struct connection *connectio
                 connection->received_capacity = needed;
         }
         memcpy(connection->received + connection->received_first + connection->received_count, fds, count * sizeof(*fds));
-        connection->received_count = needed;
-        poller->descriptor_counts[connection->slot] = (int32_t)needed;
+        count_descriptors(poller, connection, (int32_t)count);
         return 0;
 }
 
@@ -179,6 +178,7 @@ static ssize_t receive(struct poller *poller, struct connection *connection, voi
                 return -1;
         }
         poller->counters[COUNTER_RECEIVED] += (double)n;
+        count_read(poller, connection, (size_t)n);
         return n;
 }
 
@@ -218,22 +218,32 @@ bool has_room(struct poller *poller) {
 
 static void read_to_segment(struct poller *poller, struct connection *connection) {
         struct segment *segment = connection->target;
-        uint32_t length = connection->target_want - connection->target_have;
-        ssize_t n = receive(poller, connection, segment->bytes + connection->target_have,
-                            length < SEGMENT_READ_BYTES ? length : SEGMENT_READ_BYTES);
+        uint32_t length = connection->target_want - connection->target_have, before = connection->received_count;
+        uint32_t allowance = read_allowance(poller, connection);
+        ssize_t n;
 
+        if (allowance > SEGMENT_READ_BYTES)
+                allowance = SEGMENT_READ_BYTES;
+        if (allowance == 0)
+                return;
+        n = receive(poller, connection, segment->bytes + connection->target_have,
+                    length < allowance ? length : allowance);
         if (n < 0)
                 return;
         connection->target_have += (uint32_t)n;
-        if (connection->target_have < connection->target_want)
+        if (connection->target_have < connection->target_want) {
+                /* No other record would say so before the message is there as a whole. */
+                if (connection->received_count != before)
+                        add_record(poller, (int32_t)connection->slot, RECORD_DESCRIPTORS);
                 return;
+        }
         drop_target(connection);
         add_bytes_record(poller, connection, segment->number, 0, connection->target_want);
 }
 
 static void read_to_arena(struct poller *poller, struct connection *connection) {
         uint8_t *start = poller->arena.data + poller->receive_offset + poller->receive_at;
-        uint32_t room = room_for(poller, connection), kept = connection->kept_length;
+        uint32_t room = room_for(poller, connection), kept = connection->kept_length, allowance;
         ssize_t n;
 
         if (room == 0) {
@@ -241,7 +251,10 @@ static void read_to_arena(struct poller *poller, struct connection *connection) 
                         end_input(poller, connection, EMSGSIZE); /* more is kept than the area can hold */
                 return;
         }
-        n = receive(poller, connection, start + kept, room);
+        allowance = read_allowance(poller, connection);
+        if (allowance == 0)
+                return;
+        n = receive(poller, connection, start + kept, room < allowance ? room : allowance);
         if (n < 0)
                 return;
         if (kept > 0)
@@ -298,6 +311,13 @@ static bool report_connection(struct poller *poller, struct connection *connecti
                         return false;
                 record[AT_AUX] = connection->send_error;
                 connection->send_error = 0;
+        }
+        if (connection->dropped > 0) {
+                record = add_record(poller, (int32_t)connection->slot, RECORD_DROPPED);
+                if (!record)
+                        return false;
+                record[AT_AUX] = (int32_t)connection->dropped;
+                connection->dropped = 0;
         }
         if (connection->input_error) {
                 record = add_record(poller, (int32_t)connection->slot, RECORD_CLOSED);

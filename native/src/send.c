@@ -193,6 +193,8 @@ static int write_once(struct poller *poller, struct connection *connection) {
         while (n < 0 && errno == EINTR);
         if (n < 0 && errno == ETOOMANYREFS && set) {
                 drop_message(poller, output);
+                connection->dropped++;
+                mark_pending(poller, connection);
                 return 0;
         }
         if (n < 0 && errno != EAGAIN)

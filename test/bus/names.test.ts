@@ -103,11 +103,20 @@ const noCredentials = {
   securityLabel: null,
   processDescriptor: null,
 };
-const owner = { authenticated() {}, message() {}, closed() {}, turnEnded() {} };
+const owner = {
+  authenticated() {},
+  message() {},
+  closed() {},
+  turnEnded() {},
+  descriptorsWait() {},
+  messagesDropped() {},
+};
 const options = { guid: "0".repeat(32), mechanisms: [], maxMessageBytes: 1 };
 
 function endpoint(index: number): Endpoint {
-  return new Endpoint(new Connection(index, noCredentials, -1, null, "test", owner, options));
+  return new Endpoint(new Connection(index, noCredentials, -1, null, "test", owner, options), {
+    userId: 0,
+  });
 }
 
 /** The registry and the model, asked the same. */

@@ -3,11 +3,11 @@
 import { expect, test } from "@jest/globals";
 import { type Bus, createBus } from "../../bus/bus.ts";
 import { GatewayAnswer } from "../../routing/gateway.ts";
-import type { Message } from "../../wire/message.ts";
+import { type Message, methodCall } from "../../wire/message.ts";
 import { DRIVER_NAME, DRIVER_PATH } from "../../wire/protocol.ts";
 import type { Variant } from "../../wire/variant.ts";
 import { MemoryPeer } from "../support/memory-peer.ts";
-import { joinAsOther } from "../support/other-user.ts";
+import { joinAsOther, OTHER_USER } from "../support/other-user.ts";
 
 const STATISTICS = "org.freedesktop.DBus.Debug.Stats";
 
@@ -205,6 +205,7 @@ test("our own figures tell what became of messages and which rules cost most", a
     PendingReplies: 1,
     Monitors: 1,
     MonitorMatchRules: 1,
+    Users: expect.any(Map),
     SenderlessMatchRuleShapes: new Map([
       ["member", 1],
       ["arg0", 1],
@@ -273,4 +274,38 @@ test("the bus's own object lists the interfaces beyond the specification's first
   for (const name of ["Monitoring", "Debug.Stats"]) {
     expect(introspect.body[0]).toContain(`<interface name="org.freedesktop.DBus.${name}">`);
   }
+});
+
+test("GetStats tells privileged peers, and nobody else, what each user has and could have", async () => {
+  const limits = { maxMatchRules: 10_000, maxOutgoingBytes: 64_000 };
+  const bus = createBus({ mayConnect: () => true, limits });
+  const [peer, other] = [await crowd(bus), await joinAsOther(bus)];
+  await other.driver("AddMatch", "s", ["member='Tick'"]);
+  await other.driver("RequestName", "su", ["org.example.Other", 0]);
+  other.send(methodCall({ path: "/", member: "M", destination: peer.uniqueName }));
+  other.end.setReading(false);
+  for (let n = 0; n < 9; n++) {
+    const body = { signature: "s", body: ["x".repeat(1000)] };
+    peer.send(methodCall({ path: "/", member: "M", destination: other.uniqueName, ...body }));
+  }
+  const reply = await ask(peer, "GetStats");
+  const entries = reply.body[0] as ReadonlyMap<string, Variant>; // a{sv}
+  const users = entries.get("org.onehop.Users");
+  expect(users?.signature).toBe("a{ua{s(tt)}}");
+  // a{ua{s(tt)}}, as just seen
+  const figures = users?.value as ReadonlyMap<number, ReadonlyMap<string, [bigint, bigint]>>;
+  expect([...figures.keys()]).toEqual([process.geteuid?.(), OTHER_USER]);
+  const mine = figures.get(OTHER_USER);
+  expect(mine?.get("Connections")).toEqual([1n, 49_999n]);
+  expect(mine?.get("Names")?.[0]).toBe(1n);
+  expect(mine?.get("MatchRules")).toEqual([1n, 5000n]);
+  expect(mine?.get("PendingReplies")?.[0]).toBe(1n);
+  // Those that came before much waited were not counted.
+  const waiting = Number(mine?.get("OutgoingBytes")?.[0]);
+  expect(waiting).toBeGreaterThan(4000);
+  expect(waiting).toBeLessThan(10_000);
+  other.end.setReading(true);
+  const theirs = (await ask(other, "GetStats")).body[0] as ReadonlyMap<string, Variant>; // a{sv}
+  expect(theirs.has("org.onehop.Users")).toBe(false);
+  expect(theirs.has("MatchRules")).toBe(true);
 });

@@ -67,7 +67,8 @@ test("values that replace, values that add up, and flags", () => {
       <limit name="auth_timeout">1</limit><limit name="auth_timeout">2</limit>
       <limit name="max_names_per_connection">0x10</limit>
       <limit name="max_message_size">1000000000</limit>
-      <limit name="reply_timeout">9</limit>${allowAll}`),
+      <limit name="reply_timeout">9</limit>
+       <limit name="max_containers">9</limit>${allowAll}`),
   ).toEqual({
     type: "system",
     user: "root",
@@ -82,8 +83,13 @@ test("values that replace, values that add up, and flags", () => {
     serviceHelper: null,
     watchedDirectories: [],
     transientServiceDirectory: null,
-    limits: { authTimeoutMs: 2, maxNamesPerConnection: 16, maxMessageSize: 134_217_728 },
-    unenforcedLimits: ["reply_timeout"],
+    limits: {
+      authTimeoutMs: 2,
+      maxNamesPerConnection: 16,
+      maxMessageSize: 134_217_728,
+      replyTimeoutMs: 9,
+    },
+    unenforcedLimits: ["max_containers"],
     policyRules: [
       expect.objectContaining({ subject: "send" }),
       expect.objectContaining({ subject: "receive" }),

@@ -1,4 +1,4 @@
-/** hostile.mjs as one of the targets: a whole daemon, attackers, and neighbours that must not notice. */
+/** Programs as targets: a whole daemon, attackers, and neighbours that must not notice. */
 
 import { spawn } from "node:child_process";
 import { join } from "node:path";
@@ -7,9 +7,15 @@ import type { Outcome } from "./child.ts";
 
 const LOADER = pathToFileURL(join(import.meta.dirname, "loader.mjs")).href;
 
-export async function runHostile(seconds: number, seed: number): Promise<Outcome> {
+/** By target: `hostile` are peers of the neighbours' own user, `users` are other users. */
+export const HOSTILE_PROGRAMS: Readonly<Record<string, string>> = {
+  hostile: "hostile.mjs",
+  users: "users.mjs",
+};
+
+export async function runHostile(target: string, seconds: number, seed: number): Promise<Outcome> {
   const started = performance.now();
-  const program = join(import.meta.dirname, "hostile.mjs");
+  const program = join(import.meta.dirname, HOSTILE_PROGRAMS[target] ?? target);
   const args = ["--import", LOADER, program, "--seconds", String(seconds), "--seed", String(seed)];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   let output = "";
@@ -22,7 +28,7 @@ export async function runHostile(seconds: number, seed: number): Promise<Outcome
   // hostile.mjs printed an object of counts
   const counts = Object.values(JSON.parse(attacks ?? "{}")) as number[];
   return {
-    target: "hostile",
+    target,
     inputs: counts.reduce((sum, count) => sum + count, 0),
     milliseconds: performance.now() - started,
     kept: [],

@@ -6,17 +6,17 @@ import { parseArgs } from "node:util";
 import { fuzzInProcess, type Outcome } from "./child.ts";
 import { parseInput, writeInput } from "./corpus.ts";
 import { failureOf } from "./failure.ts";
-import { runHostile } from "./run-hostile.ts";
+import { HOSTILE_PROGRAMS, runHostile } from "./run-hostile.ts";
 import { TARGETS } from "./targets.ts";
 
 const here = import.meta.dirname;
 /** The part of the time that hostile peers and a whole daemon get. */
 const HOSTILE_SHARE = 1 / 3;
-const HOSTILE = "hostile";
+const HOSTILE = Object.keys(HOSTILE_PROGRAMS);
 const HELP = `npm run test:fuzz -- [options]
 
   --seconds N    for all targets together (60)
-  --target A,B   only these: ${[...Object.keys(TARGETS), HOSTILE].join(", ")}
+  --target A,B   only these: ${[...Object.keys(TARGETS), ...HOSTILE].join(", ")}
   --seed N       what chance begins with; printed
   --corpus DIR   where inputs begin (test/fuzz/corpus)
   --finds DIR    where what fails is written (test/fuzz/finds)
@@ -52,7 +52,7 @@ function secondsOf(text: string): number {
 
 /** The targets asked for, or all. Ends the process if one is unknown. */
 function namesOf(list: string): string[] {
-  const all = [...Object.keys(TARGETS), HOSTILE];
+  const all = [...Object.keys(TARGETS), ...HOSTILE];
   const names = list === "" ? all : list.split(",");
   const unknown = names.filter((name) => !all.includes(name));
   if (unknown.length === 0) return names;
@@ -62,22 +62,22 @@ function namesOf(list: string): string[] {
 
 async function fuzz(names: readonly string[], seconds: number): Promise<number> {
   console.log(`${seconds} seconds, seed ${options.seed}`);
-  const others = names.filter((name) => name !== HOSTILE);
-  const hostileShare = others.length === 0 ? 1 : names.includes(HOSTILE) ? HOSTILE_SHARE : 0;
+  const others = names.filter((name) => !HOSTILE.includes(name));
+  const hostileCount = names.length - others.length;
+  const hostileShare = others.length === 0 ? 1 : hostileCount > 0 ? HOSTILE_SHARE : 0;
   const share = (seconds * (1 - hostileShare)) / others.length;
   const outcomes: Outcome[] = [];
   for (const [index, name] of names.entries()) {
     const seed = Number(options.seed) + index;
-    const outcome =
-      name === HOSTILE
-        ? await runHostile(seconds * hostileShare, seed)
-        : await fuzzInProcess({
-            target: name,
-            seconds: share,
-            seed,
-            corpus: options.corpus,
-            isBlind: options.blind,
-          });
+    const outcome = HOSTILE.includes(name)
+      ? await runHostile(name, (seconds * hostileShare) / hostileCount, seed)
+      : await fuzzInProcess({
+          target: name,
+          seconds: share,
+          seed,
+          corpus: options.corpus,
+          isBlind: options.blind,
+        });
     outcomes.push(outcome);
     tell(outcome);
   }

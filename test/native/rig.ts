@@ -103,6 +103,7 @@ export class Rig {
       readLimit: 65536,
       copyLimit: 1024,
       maxQueuedDescriptors: 300,
+      maxDescriptors: 1000,
       onTurn: (count) => this.#turn(count),
       ...options,
     });

@@ -13,7 +13,14 @@ const credentials = {
   securityLabel: null,
   processDescriptor: null,
 };
-const owner = { authenticated() {}, message() {}, closed() {}, turnEnded() {} };
+const owner = {
+  authenticated() {},
+  message() {},
+  closed() {},
+  turnEnded() {},
+  descriptorsWait() {},
+  messagesDropped() {},
+};
 const options = { guid: "0".repeat(32), mechanisms: [], maxMessageBytes: 1 };
 
 /** A socket that takes nothing: all that is flushed to a slot stays unsent. */

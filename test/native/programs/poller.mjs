@@ -21,6 +21,7 @@ export function createPoller(addon, onRecord, options = {}) {
     readLimit: 65536,
     copyLimit: 1024,
     maxQueuedDescriptors: 64,
+    maxDescriptors: 1000,
     onTurn: (count) => {
       for (let i = 0; i < count; i++) onRecord(records.subarray(i * 8, i * 8 + 8));
       return 0;

@@ -1,18 +1,18 @@
-/** Connections that have not said Hello yet, and how long they may take. */
+/** Things that peers may take only so long for: to say Hello, to claim descriptors. */
 
 import type { Connection } from "../transport/connection.ts";
-import type { Limits } from "./limits.ts";
 
 /** One timer for all: every connection has the same time, so the oldest one is due first. */
-export class Handshakes {
+export class Deadlines {
   /** When each one began, the oldest first. */
   readonly #beginnings: Map<Connection, number> = new Map();
-  readonly #limits: Limits;
+  readonly #timeoutMs: () => number;
   readonly #expire: (connection: Connection) => void;
   #timer: ReturnType<typeof setTimeout> | null = null;
 
-  constructor(limits: Limits, expire: (connection: Connection) => void) {
-    this.#limits = limits;
+  /** `timeoutMs` is asked each time it matters. */
+  constructor(timeoutMs: () => number, expire: (connection: Connection) => void) {
+    this.#timeoutMs = timeoutMs;
     this.#expire = expire;
   }
 
@@ -20,12 +20,14 @@ export class Handshakes {
     return this.#beginnings.size;
   }
 
+  /** The time of `connection` begins now, even if it had begun already. */
   begin(connection: Connection): void {
+    this.#beginnings.delete(connection);
     this.#beginnings.set(connection, performance.now());
-    if (this.#timer === null) this.#arm(this.#limits.authTimeoutMs);
+    if (this.#timer === null) this.#arm(this.#timeoutMs());
   }
 
-  /** `auth_timeout` may be another one now, for those who have begun as well. */
+  /** The time may be another one now, for those who have begun as well. */
   limitsChanged(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#check();
@@ -42,7 +44,7 @@ export class Handshakes {
   }
 
   #arm(delayMs: number): void {
-    this.#timer = setTimeout(() => this.#check(), delayMs);
+    this.#timer = setTimeout(() => this.#check(), Math.min(delayMs, MAX_DELAY_MS));
     this.#timer.unref();
   }
 
@@ -50,7 +52,7 @@ export class Handshakes {
     this.#timer = null;
     const now = performance.now();
     for (const [connection, beginning] of this.#beginnings) {
-      const deadline = beginning + this.#limits.authTimeoutMs;
+      const deadline = beginning + this.#timeoutMs();
       if (deadline > now) {
         this.#arm(deadline - now);
         return;
@@ -60,3 +62,6 @@ export class Handshakes {
     }
   }
 }
+
+/** Longer ones setTimeout takes for none. */
+const MAX_DELAY_MS = 0x7fff_ffff;
