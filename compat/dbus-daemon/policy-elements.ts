@@ -11,7 +11,7 @@ import {
 } from "../../bus/index.ts";
 import type { XmlElement } from "../../xml/parse.ts";
 import { findKnownGroup, findKnownUser } from "./accounts.ts";
-import { problemAt } from "./element-shape.ts";
+import { isBlank, problemAt } from "./element-shape.ts";
 
 export type PolicyResult =
   | { readonly rules: readonly PolicyRule[]; readonly warnings: readonly PolicyWarning[] }
@@ -39,7 +39,7 @@ export function readPolicy(policy: XmlElement, file: string): PolicyResult {
     if (element.children[0] !== undefined) {
       return { problem: "is not allowed in this context", element: element.children[0] };
     }
-    if (element.text.trim() !== "") return { problem: "no text is expected inside", element };
+    if (!isBlank(element.text)) return { problem: "no text is expected inside", element };
     const problem = checkRule(element);
     if (problem !== null) return { problem, element };
     // Rules of a policy for somebody unknown are checked and then dropped.

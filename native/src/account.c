@@ -62,7 +62,8 @@ uint32_t read_allowance(struct poller *poller, struct connection *connection) {
                 return UINT32_MAX;
         if (account->read_turn != poller->turn)
                 return budget;
-        if (account->read_bytes >= budget) {
+        /* A few bytes more would only be half a message. */
+        if (account->read_bytes + LEAST_READ_BYTES / 4 > budget) {
                 poller->is_budget_spent = true;
                 return 0;
         }

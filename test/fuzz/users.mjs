@@ -176,7 +176,7 @@ function configuration(folder) {
     `<busconfig><type>system</type><listen>unix:path=${join(folder, "bus")}</listen><auth>EXTERNAL</auth>
     <servicedir>${services}</servicedir>${limits.join("")}
     <policy context="default">
-      <allow user="*"/><allow send_destination="*"/><allow send_type="signal"/><allow own="*"/>
+      <allow user="*"/><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/>
     </policy></busconfig>`,
   );
   return path;
