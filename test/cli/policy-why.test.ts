@@ -247,8 +247,8 @@ test("who somebody is, in words", () => {
 });
 
 test.each([
-  [{ sender: "no such user" }, /^there is no user "no such user"/],
-  [{ sender: ":a b" }, /^":a b" is nobody/],
+  [{ sender: "no such user", name: "a.b" }, /^there is no user "no such user"/],
+  [{ sender: ":a b", name: "a.b" }, /^":a b" is nobody/],
   [{ sender: "daemon:nosuchgroup", name: "a.b" }, /^there is no group "nosuchgroup"/],
   [{ sender: "1:1:1", name: "a.b" }, /^"1:1:1": expected such as/],
   [{ sender: "1" }, /^ask about a NAME/],
