@@ -1,6 +1,5 @@
 /** A bus over TCP and with other mechanisms than EXTERNAL: who gets in, what is known of them, who pays. */
 
-import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { dirname, join } from "node:path";
@@ -60,7 +59,8 @@ class Caller {
     this.socket.on("data", (chunk) => {
       this.text += chunk.toString("latin1");
     });
-    this.closed = once(this.socket, "close");
+    // `once` of node:events would fail when the bus resets the connection, which it may.
+    this.closed = new Promise((resolve) => this.socket.once("close", resolve));
     sockets.push(this.socket);
   }
 
@@ -70,7 +70,8 @@ class Caller {
 
   async hears(text: string): Promise<void> {
     while (!this.text.includes(text)) {
-      const end = await Promise.race([once(this.socket, "data"), this.closed.then(() => null)]);
+      const data = new Promise((resolve) => this.socket.once("data", resolve));
+      const end = await Promise.race([data, this.closed.then(() => null)]);
       if (end === null && !this.text.includes(text)) throw new Error(`closed after ${this.text}`);
     }
   }

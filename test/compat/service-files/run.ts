@@ -1,7 +1,7 @@
 /**
  * Generated service files on dbus-daemon and on onehop: the same names listed, the same programs started with the
  * same arguments, the same errors; every second batch on a bus whose services a helper starts. `--seed N`,
- * `--files N`, `--batch N`; ends with 1 if anything differs.
+ * `--files N`, `--batch N`; the last line is `Tests: N passed, N failed`.
  *
  *     node --import ./test/fuzz/loader.mjs test/compat/service-files/run.ts
  */
@@ -29,6 +29,7 @@ for (let at = 0; at < total; at += batch) {
   await compare(new ServiceFiles(seed + at, Math.min(batch, total - at), usesHelper));
 }
 console.log(JSON.stringify({ seed, ...counts }));
+console.log(`Tests: ${counts.names - counts.different} passed, ${counts.different} failed`);
 process.exitCode = counts.different > 0 || counts.names === 0 ? 1 : 0;
 
 async function compare(files: ServiceFiles): Promise<void> {
