@@ -20,7 +20,7 @@ const OPEN_FIELDS = ["path", "interface", "member", "errorName"] as const;
 
 /**
  * `asked` itself first, whose open fields are what no rule mentions; then what rules mention for these fields, in their
- * order, where another rule decides.
+ * order, where other rules decide because of it.
  */
 export function judgedCases(
   asked: PolicyMessage,
@@ -33,11 +33,16 @@ export function judgedCases(
     message,
     explanation: policy.message(sender, receiver, message),
   });
-  const first = judged(asked);
   const others = casesOf(asked, rules)
     .map(judged)
-    .filter(({ explanation }) => !isDecidedAlike(explanation, first.explanation));
-  return [first, ...others];
+    .filter(({ message, explanation }) =>
+      // Of what is decided in the same way whatever one of its fields is, nothing has to be told.
+      OPEN_FIELDS.filter((field) => message[field] !== asked[field]).every((field) => {
+        const wider = judged({ ...message, [field]: asked[field] });
+        return !isDecidedAlike(explanation, wider.explanation);
+      }),
+    );
+  return [judged(asked), ...others];
 }
 
 function casesOf(asked: PolicyMessage, rules: readonly PolicyRule[]): PolicyMessage[] {

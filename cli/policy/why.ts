@@ -77,44 +77,44 @@ export async function answerWhy(
   source: PolicySource,
   bus: AskedBus,
 ): Promise<Answer> {
-  const policy = new PolicyExplainer(source.policy);
-  const notes: string[] = [];
-  const sender = await senderOf(words, bus);
-  const what = [words.name, words.own, words.connect ? "" : undefined];
-  if (what.filter((each) => each !== undefined).length !== 1) {
+  const { name, own, connect } = words;
+  if ([name !== undefined, own !== undefined, connect].filter(Boolean).length !== 1) {
     throw misuse("ask about a NAME to send to, or --own NAME, or --connect: one of them");
   }
-  if (words.own !== undefined) {
-    const name = words.own;
-    if (!isWellKnownName(name) || name === DRIVER_NAME) {
-      throw misuse(`nobody may own ${JSON.stringify(name)}: it is no name that can be asked for`);
-    }
-    const judgement = onlyStep(policy.own(ruled(sender), name));
-    return { about: "own", sender, name, judgement, notes };
-  }
-  if (words.connect) {
-    const { userId } = ruled(sender);
-    if (userId === null) throw misuse(`which user ${sender.text} is, is not known`);
-    const isOwner = runsBus(userId, source);
-    if (!isOwner && !source.policy.accounts.isKnown(userId)) {
-      notes.push(
-        "this machine has no such user, and a bus lets in nobody whom the machine does not know",
-      );
-    }
-    const judgement = onlyStep(policy.connect(userId, isOwner));
-    return { about: "connect", sender, judgement, isOwner, notes };
-  }
-  const asked = askedMessage(words, checkedBusName(words.name ?? ""));
+  const policy = new PolicyExplainer(source.policy);
+  const sender = await senderOf(words, bus);
+  if (own !== undefined) return answerOwning(policy, sender, own);
+  if (connect) return answerConnecting(policy, sender, source);
+  const notes: string[] = [];
+  const asked = askedMessage(words, checkedBusName(name ?? ""));
   const receiver = await receiverOf(words, asked, bus, notes);
-  const cases = judgedCases(
-    asked,
-    source.policy.rules,
-    policy,
-    sender.peer,
-    receiver.peer ?? { bus: true },
-  );
+  const to = receiver.peer ?? { bus: true as const };
+  const cases = judgedCases(asked, source.policy.rules, policy, sender.peer, to);
   const refusedToConnect = connectionRefused(policy, source, sender);
   return { about: "message", sender, receiver, asked, cases, refusedToConnect, notes };
+}
+
+function answerOwning(policy: PolicyExplainer, sender: KnownPeer, name: string): Answer {
+  if (!isWellKnownName(name) || name === DRIVER_NAME) {
+    throw misuse(`nobody may own ${JSON.stringify(name)}: it is no name that can be asked for`);
+  }
+  const judgement = onlyStep(policy.own(ruled(sender), name));
+  return { about: "own", sender, name, judgement, notes: [] };
+}
+
+function answerConnecting(
+  policy: PolicyExplainer,
+  sender: KnownPeer,
+  source: PolicySource,
+): Answer {
+  const { userId } = ruled(sender);
+  if (userId === null) throw misuse(`which user ${sender.text} is, is not known`);
+  const isOwner = runsBus(userId, source);
+  const isUnknown = !isOwner && !source.policy.accounts.isKnown(userId);
+  const unknown =
+    "this machine has no such user, and a bus lets in nobody whom the machine does not know";
+  const judgement = onlyStep(policy.connect(userId, isOwner));
+  return { about: "connect", sender, judgement, isOwner, notes: isUnknown ? [unknown] : [] };
 }
 
 interface Sender extends KnownPeer {

@@ -136,6 +136,20 @@ allowed  /     *          *       /denied.conf:2
 `);
 });
 
+test("what is left open: nothing is told twice", async () => {
+  const path = written(
+    "twice.conf",
+    `<policy context="default"><allow send_destination="a.b" send_interface="c.d"/>
+<allow receive_type="method_call"/>
+<allow send_destination="x.y" send_interface="c.d" send_member="M"/></policy>`,
+  );
+  const text = await answer({ sender: "1:", name: "a.b", path: "/" }, sourceOf(path));
+  expect(text).toContain(`DECIDED BY
+allowed  /     c.d        *       /twice.conf:2
+denied   /     *          *       no rule allows it
+`);
+});
+
 test("names and connections", async () => {
   const owns = await ask({ sender: "bin", own: "a.b" }, source);
   expect([isAllowed(owns), suggestedPolicy(owns)]).toEqual([true, null]);
@@ -233,8 +247,8 @@ test("who somebody is, in words", () => {
 });
 
 test.each([
-  [{ sender: "no such user" }, /^there is no user "no such user"/],
-  [{ sender: ":a b" }, /^":a b" is nobody/],
+  [{ sender: "no such user", name: "a.b" }, /^there is no user "no such user"/],
+  [{ sender: ":a b", name: "a.b" }, /^":a b" is nobody/],
   [{ sender: "daemon:nosuchgroup", name: "a.b" }, /^there is no group "nosuchgroup"/],
   [{ sender: "1:1:1", name: "a.b" }, /^"1:1:1": expected such as/],
   [{ sender: "1" }, /^ask about a NAME/],

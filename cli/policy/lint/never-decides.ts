@@ -67,12 +67,13 @@ function forgottenBy(rule: PolicyRule, at: number, rules: readonly PolicyRule[])
   );
   if (before.length === 0) return [];
   const type = `${rule.subject}_type`;
+  const side = rule.subject === "send" ? "sending" : "receiving";
   return [
     findingOf(
       rule,
       "error",
       "forgets-others",
-      `it is only about ${narrowing}, but all ${before.length} rules about ${rule.subject === "send" ? "sending" : "receiving"} before it are forgotten, for other messages too`,
+      `it is only about ${narrowing}, but all rules about ${side} before it are forgotten (${before.length}), for other messages too`,
       `one rule for each ${type}, or with another attribute such as ${rule.subject === "send" ? "send_destination" : "receive_sender"}: then none is forgotten`,
     ),
   ];
