@@ -13,7 +13,8 @@ import { addressOf, formatAddress } from "../../transport/address.ts";
 import { ConnectError } from "../../transport/connect.ts";
 import { methodReturn, signal } from "../../wire/message.ts";
 import { encodeMessage } from "../../wire/message-codec.ts";
-import { addonOrNull, inScratch, openDescriptors } from "../transport/scratch.ts";
+import { openDescriptors, openedSince } from "../support/descriptors.ts";
+import { addonOrNull, inScratch } from "../transport/scratch.ts";
 import { DRIVER, failureOf, PLACE } from "./support.ts";
 
 const GUID = "00112233445566778899aabbccddeeff";
@@ -97,7 +98,7 @@ describe.each(ways)("with addon: %s", (way) => {
       expect(reasons[2]).toContain(`the server has GUID ${GUID}`);
       await closeServers();
       // Sockets close a little later; one that is forgotten is waited for until the test's time is up.
-      while (openDescriptors() > before) await turn();
+      while (openedSince(before).length > 0) await turn();
       await watcher.close();
     });
   });

@@ -6,8 +6,9 @@ import type { Client } from "../../client/client.ts";
 import { connect } from "../../client/connect.ts";
 import { ownDescriptor } from "../../client/descriptors.ts";
 import type { FileDescriptor } from "../../transport/file-descriptor.ts";
+import { openDescriptors, openedSince } from "../support/descriptors.ts";
 import { hasReferenceDaemon, ReferenceDaemon } from "../transport/reference-daemon.ts";
-import { addonOrNull, openDescriptors } from "../transport/scratch.ts";
+import { addonOrNull } from "../transport/scratch.ts";
 import { hasBroker, startBroker } from "./dbus-broker.ts";
 import { Clients, DRIVER, echo, failureOf, PLACE, settled } from "./support.ts";
 
@@ -112,7 +113,7 @@ describe.each(buses)("on %s", (_name, start) => {
       expect(bytesOf(value?.body[0]).equals(bytesOf(body[0]))).toBe(true);
       await gone.next();
       await settled(receiver);
-      expect(openDescriptors()).toBe(before);
+      expect(openedSince(before)).toEqual([]);
     });
   });
 
@@ -129,7 +130,7 @@ describe.each(buses)("on %s", (_name, start) => {
         return Buffer.from(bytes).toString();
       };
       let watcher: Client;
-      let before: number;
+      let before: ReadonlySet<string>;
 
       beforeEach(async () => {
         watcher = await connect(bus.address);
@@ -145,7 +146,7 @@ describe.each(buses)("on %s", (_name, start) => {
         await changes.return();
         // Descriptors that were sent are closed at the end of the turn after that.
         await settled(watcher);
-        expect(openDescriptors()).toBe(before);
+        expect(openedSince(before)).toEqual([]);
         await watcher.close();
       });
 

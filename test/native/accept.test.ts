@@ -7,13 +7,14 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { CloseReason, Counter, RecordKind } from "../../native/binding.ts";
-import { addon, addonFile, openDescriptors, opened, program, Rig, text } from "./rig.ts";
+import { openDescriptors, openedSince } from "../support/descriptors.ts";
+import { addon, addonFile, opened, program, Rig, text } from "./rig.ts";
 
 const { EEXIST, EMFILE, ENOENT, ENOSPC } = constants.errno;
 
 let folder = "";
 let path = "";
-let before = 0;
+let before: ReadonlySet<string>;
 let rig: Rig;
 let closeLater: number[] = [];
 
@@ -29,7 +30,7 @@ afterEach(() => {
   rig.poller.stop();
   for (const fd of closeLater) addon.closeDescriptor(fd);
   closeLater = [];
-  expect(openDescriptors()).toBe(before);
+  expect(openedSince(before)).toEqual([]);
   rmSync(folder, { recursive: true });
 });
 

@@ -4,12 +4,13 @@ import { spawnSync } from "node:child_process";
 import { constants } from "node:os";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { CloseReason, RecordKind } from "../../native/binding.ts";
-import { addon, addonFile, openDescriptors, opened, program, Rig, text } from "./rig.ts";
+import { openDescriptors, openedSince } from "../support/descriptors.ts";
+import { addon, addonFile, opened, program, Rig, text } from "./rig.ts";
 
 /** A user that nobody else is. */
 const SOMEBODY = 54_321;
 
-let before = 0;
+let before: ReadonlySet<string>;
 let rig: Rig;
 let closeLater: number[] = [];
 
@@ -22,7 +23,7 @@ afterEach(() => {
   rig.poller.stop();
   for (const fd of closeLater) addon.closeDescriptor(fd);
   closeLater = [];
-  expect(openDescriptors()).toBe(before);
+  expect(openedSince(before)).toEqual([]);
 });
 
 function connect(): { slot: number; peer: number } {

@@ -3,20 +3,21 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { RecordKind } from "../../native/binding.ts";
-import { addon, openDescriptors, pattern, Rig } from "./rig.ts";
+import { openDescriptors, openedSince } from "../support/descriptors.ts";
+import { addon, pattern, Rig } from "./rig.ts";
 
 const SEGMENT_BYTES = 100_000;
 /** What every stream starts with. */
 const STREAM = pattern(300_000);
 
-let before = 0;
+let before: ReadonlySet<string>;
 
 beforeEach(() => {
   before = openDescriptors();
 });
 
 afterEach(() => {
-  expect(openDescriptors()).toBe(before);
+  expect(openedSince(before)).toEqual([]);
 });
 
 /** How much is written at once, how much of a record is consumed, and when the rest goes to a segment. */

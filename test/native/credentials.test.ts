@@ -6,19 +6,20 @@ import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { type PeerCredentials, RecordKind } from "../../native/binding.ts";
-import { addon, addonFile, openDescriptors, opened, pair, program, Rig } from "./rig.ts";
+import { openDescriptors, openedSince } from "../support/descriptors.ts";
+import { addon, addonFile, opened, pair, program, Rig } from "./rig.ts";
 
 const { ENOTSOCK } = constants.errno;
 const isRoot = process.getuid?.() === 0;
 
-let before = 0;
+let before: ReadonlySet<string>;
 
 beforeEach(() => {
   before = openDescriptors();
 });
 
 afterEach(() => {
-  expect(openDescriptors()).toBe(before);
+  expect(openedSince(before)).toEqual([]);
 });
 
 function known(credentials: PeerCredentials | number): PeerCredentials {

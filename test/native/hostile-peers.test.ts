@@ -2,9 +2,10 @@
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { RecordKind } from "../../native/binding.ts";
-import { addon, openDescriptors, pattern, Rig } from "./rig.ts";
+import { openDescriptors, openedSince } from "../support/descriptors.ts";
+import { addon, pattern, Rig } from "./rig.ts";
 
-let before = 0;
+let before: ReadonlySet<string>;
 let rig: Rig;
 let closeLater: number[] = [];
 
@@ -17,7 +18,7 @@ afterEach(() => {
   rig.poller.stop();
   for (const fd of closeLater) addon.closeDescriptor(fd);
   closeLater = [];
-  expect(openDescriptors()).toBe(before);
+  expect(openedSince(before)).toEqual([]);
 });
 
 function connect(): { slot: number; peer: number } {

@@ -4,18 +4,19 @@ import { execFile } from "node:child_process";
 import { constants } from "node:os";
 import { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { addon, addonFile, openDescriptors, opened, pair, program, Rig } from "./rig.ts";
+import { openDescriptors, openedSince } from "../support/descriptors.ts";
+import { addon, addonFile, opened, pair, program, Rig } from "./rig.ts";
 
 const { EBADF, ENOENT } = constants.errno;
 
-let before = 0;
+let before: ReadonlySet<string>;
 
 beforeEach(() => {
   before = openDescriptors();
 });
 
 afterEach(() => {
-  expect(openDescriptors()).toBe(before);
+  expect(openedSince(before)).toEqual([]);
 });
 
 test("a stopped poller has closed everything and answers every call", () => {

@@ -3,11 +3,12 @@
 import { constants } from "node:os";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { CloseReason, Counter, RecordKind } from "../../native/binding.ts";
-import { addon, openDescriptors, opened, pattern, Rig, text } from "./rig.ts";
+import { openDescriptors, openedSince } from "../support/descriptors.ts";
+import { addon, opened, pattern, Rig, text } from "./rig.ts";
 
 const { EAGAIN, EBUSY, EINVAL, ENOENT } = constants.errno;
 
-let before = 0;
+let before: ReadonlySet<string>;
 let rig: Rig;
 let closeLater: number[] = [];
 
@@ -20,7 +21,7 @@ afterEach(() => {
   rig.poller.stop();
   for (const fd of closeLater) addon.closeDescriptor(fd);
   closeLater = [];
-  expect(openDescriptors()).toBe(before);
+  expect(openedSince(before)).toEqual([]);
 });
 
 function connect(): { slot: number; peer: number } {

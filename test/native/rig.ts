@@ -1,6 +1,5 @@
 /** A poller whose records are written down, and sockets to talk to it, for the tests of this folder. */
 
-import { readdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect } from "@jest/globals";
@@ -26,10 +25,6 @@ export const addonFile: string = process.env["ONEHOP_ADDON"]
 /** A script in test/native/programs. */
 export function program(name: string): string {
   return join(folder, "programs", name);
-}
-
-export function openDescriptors(): number {
-  return readdirSync("/proc/self/fd").length;
 }
 
 export function text(bytes: Uint8Array): string {

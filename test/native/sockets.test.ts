@@ -15,7 +15,8 @@ import {
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { addon, drain, openDescriptors, opened, pair, pattern, text } from "./rig.ts";
+import { openDescriptors, openedSince } from "../support/descriptors.ts";
+import { addon, drain, opened, pair, pattern, text } from "./rig.ts";
 
 const { EADDRINUSE, EBADF, ECONNREFUSED, EINVAL, EMSGSIZE, ENAMETOOLONG, ENOENT, ENOTSOCK } =
   constants.errno;
@@ -24,7 +25,7 @@ const O_NONBLOCK = 0o4000;
 const O_CLOEXEC = 0o2000000;
 
 let folder = "";
-let before = 0;
+let before: ReadonlySet<string>;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "onehop-native-"));
@@ -32,7 +33,7 @@ beforeEach(() => {
 });
 
 afterEach(() => {
-  expect(openDescriptors()).toBe(before);
+  expect(openedSince(before)).toEqual([]);
   rmSync(folder, { recursive: true });
 });
 

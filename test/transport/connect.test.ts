@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { AddressError, formatAddress } from "../../transport/address.ts";
 import { ConnectError, connectAddress } from "../../transport/connect.ts";
-import { addonOrNull, inScratch, openDescriptors } from "./scratch.ts";
+import { openDescriptors, openedSince } from "../support/descriptors.ts";
+import { addonOrNull, inScratch } from "./scratch.ts";
 
 const addon = addonOrNull("connecting with the addon");
 
@@ -47,7 +48,7 @@ describe.each(addon === null ? [null] : [null, addon])("with addon %#", (way) =>
     for (const { address, reason } of error.attempts) {
       expect(error.message).toContain(`${address}: ${reason}`);
     }
-    expect(openDescriptors()).toBe(before);
+    expect(openedSince(before)).toEqual([]);
   });
 
   test("a list that cannot be read is an AddressError", async () => {

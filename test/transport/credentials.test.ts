@@ -3,7 +3,8 @@ import { expect, test } from "@jest/globals";
 import type { PeerCredentials } from "../../native/binding.ts";
 import { credentialsOf, ownUserCredentials } from "../../transport/credentials.ts";
 import type { DescriptorCalls } from "../../transport/file-descriptor.ts";
-import { addonOrNull, openDescriptors } from "./scratch.ts";
+import { openDescriptors, openedSince } from "../support/descriptors.ts";
+import { addonOrNull } from "./scratch.ts";
 
 const NO_CALLS: DescriptorCalls = { closeDescriptor: () => 0, duplicateDescriptor: () => -1 };
 const PEER: PeerCredentials = {
@@ -75,6 +76,6 @@ if (addon !== null) {
     );
     credentials.processDescriptor?.close();
     for (const descriptor of pair) addon.closeDescriptor(descriptor);
-    expect(openDescriptors()).toBe(before);
+    expect(openedSince(before)).toEqual([]);
   });
 }

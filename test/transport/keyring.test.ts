@@ -18,7 +18,8 @@ import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import type { Cookie, CookieRequest } from "../../transport/authentication/cookie.ts";
 import { Keyring, type KeyringOptions } from "../../transport/keyring.ts";
-import { inScratch, openDescriptors } from "./scratch.ts";
+import { openDescriptors, openedSince } from "../support/descriptors.ts";
+import { inScratch } from "./scratch.ts";
 
 const CONTEXT = "org_freedesktop_general";
 const NOW = 1_800_000_000;
@@ -97,7 +98,7 @@ function inHome(body: (home: Home) => Promise<void>): Promise<void> {
   return inScratch(async (directory) => {
     const before = openDescriptors();
     await body(new Home(directory));
-    expect(openDescriptors()).toBe(before);
+    expect(openedSince(before)).toEqual([]);
   });
 }
 

@@ -1,6 +1,6 @@
-/** What the tests of sockets share: a directory that goes away, the addon, a count of open files. */
+/** What the tests of sockets share: a directory that goes away, and the addon. */
 
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Addon, AddonMissingError, loadAddon } from "../../native/binding.ts";
@@ -29,6 +29,3 @@ export function addonOrNull(purpose: string): Addon | null {
 }
 
 /** How many descriptors this process has open. */
-export function openDescriptors(): number {
-  return readdirSync("/proc/self/fd").length;
-}
