@@ -84,7 +84,8 @@ export class Bus {
   readonly #outgoing: Outgoing;
   readonly #ownerChanges: OwnerChanges;
   readonly #owner: ConnectionOwner;
-  readonly #connectionOptions: Omit<ConnectionOptions, "maxMessageBytes">;
+  /** Of connections to come: as in dbus-daemon, who is connected keeps the size that counted then. */
+  #connectionOptions: ConnectionOptions;
   readonly #allowsAnonymous: () => boolean;
   readonly #steward: Steward;
   readonly #environment: ActivationEnvironment;
@@ -177,6 +178,7 @@ export class Bus {
       guid: this.guid,
       mechanisms: inOrder(options.authentication ?? ["EXTERNAL"]),
       findCookie: this.#cookieFinder(options),
+      maxMessageBytes: this.limits.maxMessageSize,
     };
     this.#steward.begin();
   }
@@ -292,6 +294,8 @@ export class Bus {
     const failure = this.#reloadOptions();
     if (failure === null) {
       this.#limits.replace(this.#limitsNow());
+      const maxMessageBytes = this.limits.maxMessageSize;
+      this.#connectionOptions = { ...this.#connectionOptions, maxMessageBytes };
       this.#steward.limitsChanged();
       this.limitsChanged(this.limits);
       this.#activation.reload();
@@ -327,8 +331,7 @@ export class Bus {
       link,
       origin,
       this.#owner,
-      // As in dbus-daemon, who is connected keeps the size that counted then.
-      { ...this.#connectionOptions, maxMessageBytes: this.limits.maxMessageSize },
+      this.#connectionOptions,
     );
     const payer = this.#steward.accounting.supplies.userOf(credentials.userId);
     const endpoint = new Endpoint(connection, payer);
