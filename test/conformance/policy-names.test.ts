@@ -250,6 +250,7 @@ policyCase(
     expect(error.replySerial).toBe(change.serial);
     expect(await denied.drain()).toEqual([]);
   },
+  { withheld: { "dbus-daemon": "1.14.10 aborts: the broadcast has no serial yet" } },
 );
 
 policyCase(
