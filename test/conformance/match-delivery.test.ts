@@ -134,6 +134,17 @@ conformance(
   },
 );
 
+conformance(
+  "A broadcast of org.freedesktop.DBus.Peer is one like any other",
+  { spec: RULES, excused: { "dbus-daemon": "libdbus keeps it" } },
+  async (scene) => {
+    const [sender, receiver] = [await scene.client(), await scene.client()];
+    await receiver.addMatch("member='S'");
+    sender.send(signal({ interface: "org.freedesktop.DBus.Peer" }));
+    expect(briefs(await heard(sender, receiver))).toEqual(["signal S"]);
+  },
+);
+
 conformance("Without a rule no broadcast arrives", { spec: RULES }, async (scene) => {
   const [sender, receiver] = [await scene.client(), await scene.client()];
   sender.send(signal());

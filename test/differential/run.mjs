@@ -1,5 +1,6 @@
 /**
- * Everything that is generated and judged by dbus-daemon and by this bus: configurations, policies, service files.
+ * Everything that is generated and judged by dbus-daemon and by this bus: configurations, policies, limits, service
+ * files.
  * `--seed N`; `--scale N` times as many cases as the short run that CI makes. The last line is `Tests: N passed, N failed`.
  */
 
@@ -20,6 +21,7 @@ const scale = Number(values.scale);
 const suites = [
   ["configurations", [...loader, join(here, "configurations.ts"), "--cases", `${300 * scale}`]],
   ["policies", [join(here, "policies.mjs"), "--cases", `${2000 * scale}`]],
+  ["limits", [...loader, join(here, "limits.ts"), "--cases", `${40 * scale}`]],
   [
     "service files",
     [...loader, join(here, "../compat/service-files/run.ts"), "--files", `${600 * scale}`],
