@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 import {
   authLine,
@@ -143,6 +143,9 @@ test("SIGHUP takes the new configuration, or keeps the old one and says why", as
   configure("<bees/>");
   child.kill("SIGHUP");
   await said("<bees>");
+  configure(`${listen("bus")}<auth>BEES</auth>`);
+  child.kill("SIGHUP");
+  await said('there is no mechanism "BEES"');
   expect(await handshake(address, authLine)).toMatch(/^OK /);
   configure(`${listen("bus")}<policy context="mandatory"><deny user="*"/></policy>`);
   child.kill("SIGHUP");
@@ -212,6 +215,17 @@ test("--fork leaves a bus behind that holds none of our files, and ends with 0",
 
 test("--fork leaves standard error open if DBUS_DEBUG_OUTPUT says so", async () => {
   const words = [configure(listen("bus")), "--fork", "--print-pid=3"];
+  const { told, said } = run(words, { DBUS_DEBUG_OUTPUT: "1" });
+  const processId = Number(await told);
+  background.push(processId);
+  process.kill(processId, "SIGHUP");
+  await said("Reloaded configuration");
+});
+
+test("a configuration with a relative path is reloaded in the background, too", async () => {
+  configure(listen("bus"));
+  const file = relative(process.cwd(), join(folder, "bus.conf"));
+  const words = [`--config-file=${file}`, "--fork", "--print-pid=3"];
   const { told, said } = run(words, { DBUS_DEBUG_OUTPUT: "1" });
   const processId = Number(await told);
   background.push(processId);
