@@ -27,6 +27,7 @@ import {
   MemoryTransport,
 } from "../transport/memory-transport.ts";
 import { Stage } from "../transport/stage.ts";
+import { DBusErrorName } from "../wire/error-names.ts";
 import type { Header } from "../wire/header.ts";
 import { Strings } from "../wire/intern.ts";
 import { Memory } from "../wire/memory.ts";
@@ -51,7 +52,7 @@ import { Statistics } from "./statistics.ts";
 import { Steward } from "./steward.ts";
 import { Resource } from "./user.ts";
 
-const NO_REPLY = "org.freedesktop.DBus.Error.NoReply";
+const { NoReply: NO_REPLY } = DBusErrorName;
 
 /** A new bus that only its own process can reach, by `connect`. */
 export function createBus(options: BusOptions = {}): Bus {

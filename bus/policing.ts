@@ -8,6 +8,7 @@ import type { BusOptions } from "./options.ts";
 import { PeerProcesses } from "./peer-process.ts";
 import { Enforcement } from "./policy/enforcement.ts";
 import type { Policy } from "./policy/policy.ts";
+import { isPrivilegedUser } from "./user.ts";
 
 export class Policing {
   readonly processes: PeerProcesses = new PeerProcesses();
@@ -51,7 +52,7 @@ export class Policing {
     if (mayConnect !== undefined) {
       return mayConnect(userId, () => groupsOf(connection)) ? null : "";
     }
-    if (this.#enforcement === null) return isOwner || userId === 0 ? null : "";
+    if (this.#enforcement === null) return isPrivilegedUser(userId) ? null : "";
     return this.#enforcement.mayConnect(userId, isOwner) ? null : this.#enforcement.objection;
   }
 

@@ -5,7 +5,7 @@ import type { Payer } from "../routing/ledger.ts";
 import type { Complaints } from "./complaints.ts";
 import { isWithinShare, shareOf } from "./fair-share.ts";
 import { descriptorSupply, type Limits } from "./limits.ts";
-import { RESOURCES, Resource, User } from "./user.ts";
+import { isPrivilegedUser, RESOURCES, Resource, User } from "./user.ts";
 
 /** By resource: who has no more than this is not asked about shares. */
 const FLOORS: readonly number[] = [16, 8, 64, 256, 256, 16, 1 << 20, 16];
@@ -50,7 +50,7 @@ export class Supplies {
     const id = userId ?? -1;
     const known = this.#users.get(id);
     if (known !== undefined) return known;
-    const user = new User(id, id === 0 || id === process.geteuid?.());
+    const user = new User(id, isPrivilegedUser(id));
     this.#users.set(id, user);
     return user;
   }

@@ -35,6 +35,11 @@ export const RESOURCE_NAMES: Readonly<Record<Resource, string>> = {
 
 export const RESOURCES: readonly Resource[] = Object.values(Resource);
 
+/** Root, and the user that runs the bus. Null is somebody whom nobody vouches for. */
+export function isPrivilegedUser(userId: number | null): boolean {
+  return userId === 0 || (userId !== null && userId === process.geteuid?.());
+}
+
 /** All connections of one uid. All whom nobody vouches for are one user. */
 export class User implements Payer {
   /** -1 if nobody vouches for it. */

@@ -11,7 +11,7 @@
 
 import type { Memory } from "../wire/memory.ts";
 import { encodeHex } from "./authentication/external.ts";
-import type { ClientHandshake } from "./authentication/handshake.ts";
+import { type ClientHandshake, objectionToGuid } from "./authentication/handshake.ts";
 import {
   type Command,
   commandOf,
@@ -19,7 +19,6 @@ import {
   LineReader,
   quoted,
 } from "./authentication/line.ts";
-import { isGuid } from "./guid.ts";
 
 const MAX_LINE_BYTES = 16384;
 
@@ -148,10 +147,9 @@ export class ClientAuthentication implements ClientHandshake {
   #accept({ argument }: Command): void {
     const { expectedGuid, wantsDescriptors } = this.#options;
     const guid = argument.toLowerCase();
-    if (!isGuid(guid)) {
-      this.#fail(`the server's GUID is ${quoted(argument)}`);
-    } else if (expectedGuid !== null && guid !== expectedGuid.toLowerCase()) {
-      this.#fail(`the server has GUID ${guid}, its address says ${expectedGuid}`);
+    const objection = objectionToGuid(argument, expectedGuid);
+    if (objection !== null) {
+      this.#fail(objection);
     } else {
       this.#guid = guid;
       this.#state = wantsDescriptors ? "agreement" : "done";

@@ -15,9 +15,8 @@ import {
   parseChallenge,
 } from "./authentication/cookie.ts";
 import { decodeHex, encodeHex } from "./authentication/external.ts";
-import type { ClientHandshake } from "./authentication/handshake.ts";
+import { type ClientHandshake, objectionToGuid } from "./authentication/handshake.ts";
 import { commandOf, isPlainAscii, LineReader, quoted } from "./authentication/line.ts";
-import { isGuid } from "./guid.ts";
 import type { Mechanism } from "./mechanism.ts";
 
 const MAX_LINE_BYTES = 16384;
@@ -165,10 +164,9 @@ export class ClientNegotiation implements ClientHandshake {
   #accepted(argument: string): void {
     const { expectedGuid, wantsDescriptors } = this.#options;
     const guid = argument.toLowerCase();
-    if (!isGuid(guid)) {
-      this.#fail(`the server's GUID is ${quoted(argument)}`);
-    } else if (expectedGuid !== null && guid !== expectedGuid.toLowerCase()) {
-      this.#fail(`the server has GUID ${guid}, its address says ${expectedGuid}`);
+    const objection = objectionToGuid(argument, expectedGuid);
+    if (objection !== null) {
+      this.#fail(objection);
     } else {
       this.#guid = guid;
       if (!wantsDescriptors) {

@@ -1,13 +1,13 @@
 /** Who may do what would let one user see or change what belongs to others. */
 
 import type { Endpoint } from "../../routing/endpoint.ts";
+import { isPrivilegedUser } from "../user.ts";
 import type { Call, DriverContext, DriverError } from "./call.ts";
 import { driverError } from "./call.ts";
 
 /** Is this root, or the user that runs the bus? */
 export function isPrivileged({ connection }: Endpoint): boolean {
-  const { userId } = connection.credentials;
-  return userId === 0 || (userId !== null && userId === process.geteuid?.());
+  return isPrivilegedUser(connection.credentials.userId);
 }
 
 /**

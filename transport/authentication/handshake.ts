@@ -1,7 +1,9 @@
 /** What a connection needs of either side's authentication: bytes in, bytes out. */
 
 import type { Memory } from "../../wire/memory.ts";
+import { isGuid } from "../guid.ts";
 import type { Cookie, CookieRequest } from "./cookie.ts";
+import { quoted } from "./line.ts";
 
 export interface Handshake {
   /** What follows is messages. */
@@ -30,4 +32,12 @@ export interface ClientHandshake extends Handshake {
   readonly isAllSaid: boolean;
   /** The mechanisms that a server named when it rejected us for good; null if it did not. */
   readonly offer: readonly string[] | null;
+}
+
+/** What is wrong with the GUID that a server told with OK; null if it is one that is wanted. */
+export function objectionToGuid(told: string, expectedGuid: string | null): string | null {
+  if (!isGuid(told)) return `the server's GUID is ${quoted(told)}`;
+  const guid = told.toLowerCase();
+  if (expectedGuid === null || guid === expectedGuid.toLowerCase()) return null;
+  return `the server has GUID ${guid}, its address says ${expectedGuid}`;
 }
