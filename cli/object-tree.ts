@@ -46,12 +46,12 @@ export async function discoverObjects(
 
   const look = async (path: string): Promise<void> => {
     try {
-      const timeoutMs = Math.max(1, deadlineMs - performance.now());
+      const timeoutMs = Math.max(1, Math.ceil(deadlineMs - performance.now()));
       const node = await introspectObject(client, name, path, { timeoutMs, autoStart });
       paths.push(path);
       for (const child of childPaths(path, node)) add(child);
     } catch (error) {
-      isOver ||= performance.now() >= deadlineMs;
+      isOver ||= hasTimedOut(error);
       if (isOver) waiting.unshift(path);
       else failures.push({ path, reason: reasonOf(error) });
     }
@@ -92,6 +92,11 @@ function childPaths(path: string, node: NodeDescription): string[] {
 
 function counted(count: number): string {
   return count === 1 ? "1 object" : `${count} objects`;
+}
+
+/** No call may take longer than what is left for the whole tree. */
+function hasTimedOut(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ONEHOP_TIMEOUT";
 }
 
 function reasonOf(error: unknown): string {

@@ -52,10 +52,13 @@ export async function fuzzInProcess(assignment: Assignment): Promise<Outcome> {
   const kill = (): void => void child.kill("SIGKILL");
   signal?.addEventListener("abort", kill);
   const watch = watchFor(journal, seconds * 1000 + PATIENCE_MS, kill);
+  // Its channel too: who runs a target here afterwards counts the descriptors of this process.
+  const closed = new Promise((resolve) => child.once("close", resolve));
   const end = await new Promise<Answer | string>((resolve) => {
     child.once("message", (answer: Answer) => resolve(answer)); // one-target.ts sends nothing else
     child.once("exit", (code, signal) => resolve(`it ended with ${signal ?? `exit code ${code}`}`));
   });
+  await closed;
   signal?.removeEventListener("abort", kill);
   const hang = watch.stop();
   const last = existsSync(journal) ? readJournal(journal) : { count: 0, input: new Uint8Array(0) };
