@@ -90,6 +90,12 @@ export interface StartOptions extends BusOptions {
    * which cannot pass descriptors; `none`: do not even look for it.
    */
   readonly addon?: AddonUse;
+  /**
+   * Is the process there for this bus alone? Then it waits for its sockets first and asks libuv only when something of
+   * the rest is due, which makes a message cheaper by a system call and more. `eventLoopUtilization` is 1 then. One bus
+   * of a thread may have it. Nothing without the addon. Default: false.
+   */
+  readonly hostsEventLoop?: boolean;
   /** What to do with a socket file that is there already; default `stale`: replace it if nobody listens. */
   readonly takeover?: Takeover;
 }

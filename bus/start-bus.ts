@@ -71,6 +71,7 @@ export async function startBus(options: StartOptions): Promise<StartedBus> {
       acceptor,
       mostQueuedDescriptors(bus.limits),
       descriptorSupply(bus.limits),
+      options.hostsEventLoop ?? false,
     );
     const { poller } = transport;
     bus.limitsChanged = (limits) => poller.setMaxQueuedDescriptors(mostQueuedDescriptors(limits));

@@ -64,6 +64,7 @@ export class Wires {
             MAX_WAITING_DESCRIPTORS,
             // A connection is to its own bus: nobody has to be kept from taking another's share.
             MAX_WAITING_DESCRIPTORS * MAX_CONNECTIONS,
+            false,
           );
   }
 

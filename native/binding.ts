@@ -146,6 +146,11 @@ export interface PollerOptions {
   readonly unsentFrom: Float64Array;
   /** By slot: received descriptors waiting for `takeDescriptors`. */
   readonly descriptorCounts: Int32Array;
+  /**
+   * Wait for the sockets ahead of libuv, whose own epoll set is then a member of ours: the process is this poller's
+   * (see src/loop.c). Of an event loop's pollers at most one; without it the poller is libuv's guest.
+   */
+  readonly isHost: boolean;
   /** Bytes read per connection and turn. */
   readonly readLimit: number;
   /** Pieces up to this length are copied together; longer ones are sent from where they lie. */

@@ -54,6 +54,9 @@ export interface Acceptor {
   acceptFailed(listener: number, errorName: string): void;
 }
 
+/** Has this thread a transport that hosts its event loop? */
+let hasHost = false;
+
 /** A large message that is still arriving. */
 interface Arrival {
   readonly memory: Memory;
@@ -62,6 +65,7 @@ interface Arrival {
 
 export class NativeTransport implements NativeLink {
   readonly poller: Poller;
+  readonly #isHost: boolean;
   readonly #addon: Addon;
   readonly #stage: Stage;
   readonly #owner: ConnectionOwner;
@@ -83,7 +87,10 @@ export class NativeTransport implements NativeLink {
     acceptor: Acceptor,
     maxQueuedDescriptors: number,
     maxDescriptors: number,
+    isHost: boolean,
   ) {
+    if (isHost && hasHost)
+      throw new Error("another bus hosts the event loop of this thread already");
     this.#addon = addon;
     this.#stage = stage;
     this.#owner = owner;
@@ -102,6 +109,7 @@ export class NativeTransport implements NativeLink {
       unsentBytes: this.#unsentBytes,
       unsentFrom: this.#unsentFrom,
       descriptorCounts: this.#descriptorCounts,
+      isHost,
       readLimit: READ_BYTES,
       copyLimit: COPY_BYTES,
       maxQueuedDescriptors,
@@ -109,6 +117,8 @@ export class NativeTransport implements NativeLink {
       onTurn: (recordCount: number) => this.#turn(recordCount),
     });
     stage.usePoller(this.poller);
+    this.#isHost = isHost;
+    hasHost ||= isHost;
   }
 
   /** Takes over a connected socket; `connect` makes its connection once the slot is known. */
@@ -172,6 +182,7 @@ export class NativeTransport implements NativeLink {
 
   stop(): void {
     this.poller.stop();
+    if (this.#isHost) hasHost = false;
   }
 
   #turn(recordCount: number): number {

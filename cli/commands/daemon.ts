@@ -93,6 +93,7 @@ async function runDaemonCommand(given: DaemonOptions): Promise<void> {
     ...source.options,
     complain: given.complain,
     takeover: "stale",
+    hostsEventLoop: true,
     log,
   }).catch((error: unknown) => fail(error instanceof Error ? error.message : String(error)));
   if (started === undefined) return;

@@ -116,7 +116,7 @@ async function startOwnBus(
   );
   if (source.problem !== null) throw new Error(source.problem);
   source.notes.forEach(tell);
-  const started = await startBus({ ...source.options, log: tell });
+  const started = await startBus({ ...source.options, hostsEventLoop: true, log: tell });
   keepYoungGenerationSmall();
   return started;
 }

@@ -156,6 +156,7 @@ class Daemon {
       listen: this.#given.address === null ? listen : [this.#given.address],
       // dbus-daemon unlinks whatever socket is there before it binds.
       takeover: "always",
+      hostsEventLoop: true,
       log: this.#log.write,
       systemdActivation: this.#given.systemdActivation,
       complain: this.#given.complains,

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 /* What epoll tells us back: a slot, or this bit and a number in the table of listeners. */
@@ -11,21 +10,6 @@
 
 /* Marks our JavaScript objects, so that no other wrapped object is taken for one. */
 static const napi_type_tag poller_tag = { 0x6f6e65686f70504full, 0x8c1d5a4e27b9f013ull };
-
-static void on_wake(uv_idle_t *handle);
-
-void wake_poller(struct poller *poller) {
-        if (!poller->is_in_turn && !poller->is_stopped)
-                uv_idle_start(&poller->wake, on_wake);
-}
-
-/* Like a server of net, the poller keeps the process alive while somebody may call or talk. */
-static void update_liveness(struct poller *poller) {
-        if (poller->listener_count + poller->connection_count > 0)
-                uv_ref((uv_handle_t *)&poller->poll);
-        else
-                uv_unref((uv_handle_t *)&poller->poll);
-}
 
 int32_t *add_record(struct poller *poller, int32_t slot, enum record_kind kind) {
         int32_t *record;
@@ -274,14 +258,11 @@ static void end_turn(struct poller *poller, uint32_t word_count) {
                 wake_poller(poller);
 }
 
-/* Handles what is ready; fills the table of records. */
-static void collect(struct poller *poller) {
-        struct epoll_event events[MAX_EVENTS];
-        uint32_t first;
-        int i, n;
+/* Handles the first `n` events; fills the table of records. */
+static void collect(struct poller *poller, uint32_t n) {
+        struct epoll_event *events = poller->events;
+        uint32_t first, i;
 
-        poller->counters[COUNTER_WAITS]++;
-        n = epoll_wait(poller->epoll_fd, events, MAX_EVENTS, 0);
         for (i = 0; i < n; i++) {
                 struct connection *connection;
 
@@ -301,10 +282,10 @@ static void collect(struct poller *poller) {
          */
         if (poller->first_event == 0 && poller->turn < poller->contended_until)
                 poller->first_event = (uint32_t)poller->turn;
-        first = poller->first_event % (uint32_t)n;
+        first = poller->first_event % n;
         poller->first_event = 0;
         for (i = 0; i < n; i++) {
-                uint32_t at = (first + (uint32_t)i) % (uint32_t)n;
+                uint32_t at = (first + i) % n;
                 struct epoll_event *event = &events[at];
 
                 if (event->data.u64 & LISTENER_EVENT) {
@@ -319,12 +300,12 @@ static void collect(struct poller *poller) {
         }
 }
 
-static void release_poller(struct poller *poller) {
+void release_poller(struct poller *poller) {
         if (--poller->holds == 0)
                 free(poller);
 }
 
-static void run_turn(struct poller *poller) {
+void run_turn(struct poller *poller, uint32_t event_count) {
         napi_callback_scope callback_scope = NULL;
         napi_handle_scope handle_scope;
         napi_env env = poller->env;
@@ -339,7 +320,7 @@ static void run_turn(struct poller *poller) {
         poller->record_count = poller->receive_at = 0;
         uv_idle_stop(&poller->wake);
         begin_budget(poller);
-        collect(poller);
+        collect(poller, event_count);
         if (poller->record_count == 0) {
                 end_turn(poller, 0);
         } else if (napi_open_handle_scope(env, &handle_scope) == napi_ok) {
@@ -363,26 +344,7 @@ static void run_turn(struct poller *poller) {
         release_poller(poller);
 }
 
-static void on_wake(uv_idle_t *handle) {
-        run_turn(handle->data);
-}
-
-static void on_poll(uv_poll_t *handle, int status, int events) {
-        (void)status;
-        (void)events;
-        run_turn(handle->data);
-}
-
 /* ---- life ---- */
-
-static void on_handle_closed(uv_handle_t *handle) {
-        struct poller *poller = handle->data;
-
-        /* Without this hook a worker thread would end while its loop still has open handles. */
-        if (--poller->open_handles == 0 && poller->cleanup)
-                napi_remove_async_cleanup_hook(poller->cleanup);
-        release_poller(poller);
-}
 
 void stop_poller(struct poller *poller) {
         uint32_t i;
@@ -404,10 +366,7 @@ void stop_poller(struct poller *poller) {
         clear_pools(&poller->pools);
         poller->is_stopped = true;
 
-        uv_close((uv_handle_t *)&poller->wake, on_handle_closed);
-        if (poller->open_handles > 1)
-                uv_close((uv_handle_t *)&poller->poll, on_handle_closed);
-        close(poller->epoll_fd);
+        close_loop(poller);
         free(poller->connections);
         free(poller->free_slots.slots);
         free(poller->retired.slots);
@@ -479,7 +438,7 @@ static bool shared_option(struct poller *poller, napi_value options, const char 
 
 static bool read_options(struct poller *poller, napi_value options) {
         napi_env env = poller->env;
-        napi_value arena, on_turn;
+        napi_value arena, is_host, on_turn;
         napi_valuetype type;
         uint32_t words;
 
@@ -490,6 +449,7 @@ static bool read_options(struct poller *poller, napi_value options) {
             !uint_option(env, options, "copyLimit", 0, &poller->copy_limit) ||
             !uint_option(env, options, "maxQueuedDescriptors", 0, &poller->max_queued_descriptors) ||
             !uint_option(env, options, "maxDescriptors", 0, &poller->max_descriptors) ||
+            !option(env, options, "isHost", &is_host) || !read_bool(env, is_host, &poller->is_host) ||
             !option(env, options, "arena", &arena) || !read_array_buffer(env, arena, &poller->arena))
                 return false;
         if (poller->receive_offset % 8 != 0 || poller->arena.length > INT32_MAX ||
@@ -529,38 +489,15 @@ static bool allocate_lists(struct poller *poller) {
         return poller->connections != NULL;
 }
 
-/* After this, stop_poller undoes everything that follows. */
-static bool open_epoll(struct poller *poller) {
-        uv_loop_t *loop;
-
-        poller->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-        if (poller->epoll_fd < 0)
-                return false;
-        if (napi_get_uv_event_loop(poller->env, &loop) != napi_ok) {
-                close(poller->epoll_fd);
-                return false;
-        }
-        poller->wake.data = poller->poll.data = poller;
-        uv_idle_init(loop, &poller->wake);
-        poller->open_handles++;
-        poller->holds++;
-        return true;
-}
-
 static bool start(struct poller *poller, napi_value object) {
         napi_env env = poller->env;
         napi_value name;
 
-        if (!allocate_lists(poller) || uv_poll_init(poller->wake.loop, &poller->poll, poller->epoll_fd) != 0)
-                return false;
-        poller->open_handles++;
-        poller->holds++;
-        uv_unref((uv_handle_t *)&poller->poll);
-        return napi_create_string_utf8(env, "onehop", NAPI_AUTO_LENGTH, &name) == napi_ok &&
+        return allocate_lists(poller) && napi_create_string_utf8(env, "onehop", NAPI_AUTO_LENGTH, &name) == napi_ok &&
                napi_async_init(env, object, name, &poller->async_context) == napi_ok &&
                napi_create_reference(env, object, 1, &poller->refs[REF_SELF]) == napi_ok &&
                napi_add_async_cleanup_hook(env, on_cleanup, poller, &poller->cleanup) == napi_ok &&
-               uv_poll_start(&poller->poll, UV_READABLE, on_poll) == 0;
+               start_loop(poller) == 0;
 }
 
 napi_value create_poller(napi_env env, napi_callback_info info) {
@@ -577,7 +514,7 @@ napi_value create_poller(napi_env env, napi_callback_info info) {
         }
         poller->env = env;
         poller->holds = 1;
-        if (!open_epoll(poller)) {
+        if (open_loop(poller) != 0) {
                 free(poller);
                 napi_throw_error(env, NULL, "the kernel refuses an epoll set");
                 return NULL;

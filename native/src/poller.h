@@ -3,6 +3,7 @@
  * The poller's parts, as its own files see them.
  *
  * poller.c    life, the turn, and who is connected
+ * loop.c      when turns happen
  * methods.c   what JavaScript may call
  * receive.c   accept and read; what is kept of the bytes JavaScript did not consume
  * account.c   what the connections of one user have together
@@ -20,6 +21,7 @@
 #include "table.h"
 #include "value.h"
 
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <uv.h>
@@ -212,10 +214,16 @@ struct poller {
         napi_ref refs[REFS];
         napi_async_context async_context;
         napi_async_cleanup_hook_handle cleanup;
-        uv_poll_t poll;
-        uv_idle_t wake;
         uint32_t open_handles;
         int epoll_fd;
+
+        /* the loop; a guest has `poll`, a host `stay` and `prepare` */
+        bool is_host;
+        uv_loop_t *loop;
+        uv_idle_t wake, stay;
+        uv_poll_t poll;
+        uv_prepare_t prepare;
+        struct epoll_event events[MAX_EVENTS];
 
         /* shared with JavaScript */
         struct bytes arena;
@@ -262,8 +270,10 @@ napi_value create_poller(napi_env env, napi_callback_info info);
 /* The poller that `object` wraps; throws and returns NULL if it wraps none. */
 struct poller *unwrap_poller(napi_env env, napi_value object);
 void stop_poller(struct poller *poller);
-/* Makes a turn happen soon, if none is running. */
-void wake_poller(struct poller *poller);
+/* Gives up one of `holds`. */
+void release_poller(struct poller *poller);
+/* Handles the first of `events`, and what else is pending. */
+void run_turn(struct poller *poller, uint32_t event_count);
 
 /* Takes ownership of `fd`, a connection of user `uid`, even if it fails; a slot or -errno. */
 int32_t open_connection(struct poller *poller, int fd, uint32_t uid);
@@ -283,6 +293,18 @@ void close_listener(struct poller *poller, struct listener *listener, int32_t in
 
 /* NULL if the table is full. All words but slot and kind are 0. */
 int32_t *add_record(struct poller *poller, int32_t slot, enum record_kind kind);
+
+/* ---- loop.c ---- */
+
+/* Makes a turn happen soon, if none is running. */
+void wake_poller(struct poller *poller);
+/* Like a server of net, the poller keeps the process alive while somebody may call or talk. */
+void update_liveness(struct poller *poller);
+/* 0 or an error. After this, close_loop undoes what follows. */
+int open_loop(struct poller *poller);
+/* From now on turns happen; 0 or an error. */
+int start_loop(struct poller *poller);
+void close_loop(struct poller *poller);
 
 /* ---- methods.c ---- */
 

@@ -3,7 +3,7 @@
 import { execFile } from "node:child_process";
 import { constants } from "node:os";
 import { Worker } from "node:worker_threads";
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { openDescriptors, openedSince } from "../support/descriptors.ts";
 import { addon, addonFile, opened, pair, program, Rig } from "./rig.ts";
 
@@ -82,10 +82,10 @@ test("options that cannot work are thrown back and leave nothing behind", () => 
 });
 
 /** Runs programs/thread.mjs with a connection that has input, output and descriptors waiting. */
-async function runThread(leave: string): Promise<unknown[]> {
+async function runThread(leave: string, isHost: boolean): Promise<unknown[]> {
   const [connection, peer] = pair();
   addon.send(peer, Buffer.from("wake up"), [peer]);
-  const workerData = { addonFile, leave, connection };
+  const workerData = { addonFile, leave, isHost, connection };
   const thread = new Worker(program("thread.mjs"), { workerData });
   const story: unknown[] = [];
   thread.on("message", (message) => {
@@ -106,15 +106,17 @@ async function runThread(leave: string): Promise<unknown[]> {
   return story;
 }
 
-test.each([
-  ["terminate", ["turn", 1]],
-  ["spin", ["spinning", 1]],
-  ["exit", [3]],
-  ["exit in a turn", [3]],
-  ["throw", ["thrown in onTurn", 1]],
-  ["stop in a turn", ["turn", 0]],
-])("a thread that leaves by %s takes its poller with it", async (leave, story) => {
-  expect(await runThread(leave)).toEqual(story);
+describe.each([false, true])("as host: %s", (isHost) => {
+  test.each([
+    ["terminate", ["turn", 1]],
+    ["spin", ["spinning", 1]],
+    ["exit", [3]],
+    ["exit in a turn", [3]],
+    ["throw", ["thrown in onTurn", 1]],
+    ["stop in a turn", ["turn", 0]],
+  ])("a thread that leaves by %s takes its poller with it", async (leave, story) => {
+    expect(await runThread(leave, isHost)).toEqual(story);
+  });
 });
 
 /** Runs a module in a process of its own; its output, error output and exit code. */
@@ -132,21 +134,22 @@ function run(source: string): Promise<[string, string, number]> {
   });
 }
 
-test("a poller without connections does not keep the process alive", async () => {
-  const [output, errors, code] = await run(`
-    const poller = createPoller(addon, () => {});
+describe.each([false, true])("as host: %s", (isHost) => {
+  test("a poller without connections does not keep the process alive", async () => {
+    const [output, errors, code] = await run(`
+    const poller = createPoller(addon, () => {}, { isHost: ${isHost} });
     const [ours] = addon.socketPair();
     const slot = poller.addConnection(ours);
     setImmediate(() => poller.close(slot));
     process.on("exit", () => console.log("nobody left"));
   `);
-  expect([output, errors, code]).toEqual(["nobody left\n", "", 0]);
-});
+    expect([output, errors, code]).toEqual(["nobody left\n", "", 0]);
+  });
 
-test("what onTurn throws is an uncaught exception, and the next turn comes all the same", async () => {
-  const [output, errors, code] = await run(`
+  test("what onTurn throws is an uncaught exception, and the next turn comes all the same", async () => {
+    const [output, errors, code] = await run(`
     let turns = 0;
-    const poller = createPoller(addon, () => { throw new Error("thrown " + ++turns); });
+    const poller = createPoller(addon, () => { throw new Error("thrown " + ++turns); }, { isHost: ${isHost} });
     const [ours, peer] = addon.socketPair();
     poller.addConnection(ours);
     process.on("uncaughtException", (error) => {
@@ -156,18 +159,19 @@ test("what onTurn throws is an uncaught exception, and the next turn comes all t
     });
     addon.send(peer, Buffer.from("x"), []);
   `);
-  expect([output, errors, code]).toEqual(["thrown 1\nthrown 2\n", "", 0]);
-});
+    expect([output, errors, code]).toEqual(["thrown 1\nthrown 2\n", "", 0]);
+  });
 
-test("an exception that nobody catches ends the process", async () => {
-  const [, errors, code] = await run(`
-    const poller = createPoller(addon, () => { throw new Error("fatal"); });
+  test("an exception that nobody catches ends the process", async () => {
+    const [, errors, code] = await run(`
+    const poller = createPoller(addon, () => { throw new Error("fatal"); }, { isHost: ${isHost} });
     const [ours, peer] = addon.socketPair();
     poller.addConnection(ours);
     addon.send(peer, Buffer.from("x"), []);
   `);
-  expect(errors).toMatch(/Error: fatal/);
-  expect(code).toBe(1);
+    expect(errors).toMatch(/Error: fatal/);
+    expect(code).toBe(1);
+  });
 });
 
 test("onTurn must tell how many words to run", async () => {

@@ -95,6 +95,7 @@ export class Rig {
       unsentBytes: this.unsentBytes,
       unsentFrom: this.unsentFrom,
       descriptorCounts: this.descriptorCounts,
+      isHost: false,
       readLimit: 65536,
       copyLimit: 1024,
       maxQueuedDescriptors: 300,

@@ -18,6 +18,7 @@ export function createPoller(addon, onRecord, options = {}) {
     unsentBytes: new Float64Array(maxSlots),
     unsentFrom: new Float64Array(maxSlots),
     descriptorCounts: new Int32Array(maxSlots),
+    isHost: false,
     readLimit: 65536,
     copyLimit: 1024,
     maxQueuedDescriptors: 64,

@@ -4,7 +4,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { createPoller, loadAddonFrom } from "./poller.mjs";
 
 const addon = loadAddonFrom(workerData.addonFile);
-const poller = createPoller(addon, () => {
+const onRecord = () => {
   if (workerData.leave === "throw") throw new Error("thrown in onTurn");
   if (workerData.leave === "exit in a turn") process.exit(3);
   if (workerData.leave === "spin") {
@@ -13,7 +13,8 @@ const poller = createPoller(addon, () => {
   }
   if (workerData.leave === "stop in a turn") poller.stop();
   parentPort.postMessage("turn");
-});
+};
+const poller = createPoller(addon, onRecord, { isHost: workerData.isHost });
 poller.addConnection(workerData.connection);
 poller.addListener(
   addon.listenUnix(`onehop-thread-${process.pid}-${workerData.leave}`, true, 1),
