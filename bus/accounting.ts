@@ -48,7 +48,7 @@ export class Accounting implements Ledger {
   /** A connection begins its handshake. */
   entered(endpoint: Endpoint): void {
     const user = this.supplies.payerOf(endpoint);
-    user.endpoints.add(endpoint);
+    user.add(endpoint);
     endpoint.freeBytes = this.#bytes.freeBytes;
     endpoint.replyAllowance = REPLY_CHUNK;
     this.supplies.charge(user, Resource.Handshakes, 1);
@@ -59,9 +59,9 @@ export class Accounting implements Ledger {
     const before = this.supplies.payerOf(endpoint);
     const user = this.supplies.userOf(userId);
     if (user === before) return;
-    before.endpoints.delete(endpoint);
+    before.remove(endpoint);
     endpoint.payer = user;
-    user.endpoints.add(endpoint);
+    user.add(endpoint);
     this.supplies.charge(user, Resource.Handshakes, 1);
     this.supplies.refund(before, Resource.Handshakes, 1);
   }
@@ -85,7 +85,7 @@ export class Accounting implements Ledger {
     this.supplies.refund(user, Resource.Replies, endpoint.replyAllowance - REPLY_CHUNK);
     const kind = endpoint.isCompleted ? Resource.Connections : Resource.Handshakes;
     this.supplies.refund(user, kind, 1);
-    user.endpoints.delete(endpoint);
+    user.remove(endpoint);
     this.supplies.forgetIdle(user);
   }
 

@@ -171,7 +171,7 @@ export class Bus {
       outgoing: this.#outgoing,
       policing: this.#policing,
       statistics: this.#statistics,
-      isHeard: () => this.#isHeard,
+      isHeard: () => this.#isHeard(),
     });
     this.#driver = new Driver(this.strings, this.#driverContext(options));
     this.#owner = this.#connectionOwner();
@@ -362,12 +362,12 @@ export class Bus {
   }
 
   #announceServices(): void {
-    if (!this.#isHeard) return;
+    if (!this.#isHeard()) return;
     this.#outgoing.broadcast("ActivatableServicesChanged", "", []);
   }
 
   /** Is there anybody who may want to see a broadcast? */
-  get #isHeard(): boolean {
+  #isHeard(): boolean {
     return this.subscriptions.ruleCount > 0 || this.router.monitors.isActive;
   }
 

@@ -2,10 +2,25 @@
 
 import type { Connection } from "../transport/connection.ts";
 
-/** One timer for all: every connection has the same time, so the oldest one is due first. */
+/** A connection that has a deadline, between the one before it and the one behind it. */
+interface Entry {
+  readonly connection: Connection;
+  readonly beginning: number;
+  older: Entry | null;
+  younger: Entry | null;
+}
+
+/**
+ * One timer for all: every connection has the same time, so the oldest one is due first.
+ *
+ * They are a list, and found by the connection's index: a Map of the few that there are at a time would be
+ * rehashed with almost every connection that comes and goes.
+ */
 export class Deadlines {
-  /** When each one began, the oldest first. */
-  readonly #beginnings: Map<Connection, number> = new Map();
+  readonly #entries: (Entry | null)[] = [];
+  #oldest: Entry | null = null;
+  #youngest: Entry | null = null;
+  #count = 0;
   readonly #timeoutMs: () => number;
   readonly #expire: (connection: Connection) => void;
   #timer: ReturnType<typeof setTimeout> | null = null;
@@ -17,13 +32,19 @@ export class Deadlines {
   }
 
   get size(): number {
-    return this.#beginnings.size;
+    return this.#count;
   }
 
   /** The time of `connection` begins now, even if it had begun already. */
   begin(connection: Connection): void {
-    this.#beginnings.delete(connection);
-    this.#beginnings.set(connection, performance.now());
+    this.end(connection);
+    const older = this.#youngest;
+    const entry: Entry = { connection, beginning: performance.now(), older, younger: null };
+    if (older === null) this.#oldest = entry;
+    else older.younger = entry;
+    this.#youngest = entry;
+    this.#entries[connection.index] = entry;
+    this.#count++;
     if (this.#timer === null) this.#arm(this.#timeoutMs());
   }
 
@@ -34,13 +55,22 @@ export class Deadlines {
   }
 
   end(connection: Connection): void {
-    this.#beginnings.delete(connection);
+    const entry = this.#entries[connection.index] ?? null;
+    // Its index may have another connection by now.
+    if (entry === null || entry.connection !== connection) return;
+    const { older, younger } = entry;
+    if (older === null) this.#oldest = younger;
+    else older.younger = younger;
+    if (younger === null) this.#youngest = older;
+    else younger.older = older;
+    this.#entries[connection.index] = null;
+    this.#count--;
   }
 
   stop(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    this.#beginnings.clear();
+    while (this.#oldest !== null) this.end(this.#oldest.connection);
   }
 
   #arm(delayMs: number): void {
@@ -51,13 +81,14 @@ export class Deadlines {
   #check(): void {
     this.#timer = null;
     const now = performance.now();
-    for (const [connection, beginning] of this.#beginnings) {
+    while (this.#oldest !== null) {
+      const { connection, beginning } = this.#oldest;
       const deadline = beginning + this.#timeoutMs();
       if (deadline > now) {
         this.#arm(deadline - now);
         return;
       }
-      this.#beginnings.delete(connection);
+      this.end(connection);
       this.#expire(connection);
     }
   }

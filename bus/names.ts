@@ -76,8 +76,10 @@ export class NameRegistry implements NameAuthority {
 
   /** Gives up all that a gone endpoint owned or waited for, the newest first, as dbus-daemon does. */
   releaseAll(endpoint: Endpoint): NameChange[] {
+    const names = this.#namesOf.get(endpoint);
+    if (names === undefined) return [];
     const changes: NameChange[] = [];
-    for (const name of [...(this.#namesOf.get(endpoint) ?? [])].reverse()) {
+    for (const name of [...names].reverse()) {
       const change = this.#leave(endpoint, name);
       if (change !== null) changes.push(change);
     }

@@ -57,7 +57,7 @@ export class Statistics {
     const count = this.#subscriptions.ruleCountOf(endpoint.index);
     endpoint.peakRules = Math.max(endpoint.peakRules, count);
     this.#peakRulesOfPeer = Math.max(this.#peakRulesOfPeer, count);
-    this.#peakRules = Math.max(this.#peakRules, this.#ruleCount);
+    this.#peakRules = Math.max(this.#peakRules, this.#ruleCount());
   }
 
   /** A peer has another name, or waits for one. */
@@ -65,7 +65,7 @@ export class Statistics {
     const count = this.#nameCountOf(endpoint);
     endpoint.peakNames = Math.max(endpoint.peakNames, count);
     this.#peakNamesOfPeer = Math.max(this.#peakNamesOfPeer, count);
-    this.#peakNames = Math.max(this.#peakNames, this.#nameCount);
+    this.#peakNames = Math.max(this.#peakNames, this.#nameCount());
   }
 
   /** A peer has got its unique name. */
@@ -93,10 +93,10 @@ export class Statistics {
       count("ListMemPoolAllocatedBytes", total),
       count("ActiveConnections", this.#connectionCount() - incomplete),
       count("IncompleteConnections", incomplete),
-      count("MatchRules", this.#ruleCount),
+      count("MatchRules", this.#ruleCount()),
       count("PeakMatchRules", this.#peakRules),
       count("PeakMatchRulesPerConnection", this.#peakRulesOfPeer),
-      count("BusNames", this.#nameCount),
+      count("BusNames", this.#nameCount()),
       count("PeakBusNames", this.#peakNames),
       count("PeakBusNamesPerConnection", this.#peakNamesOfPeer),
       total64("AcceptedMessages", counters.accepted),
@@ -149,11 +149,11 @@ export class Statistics {
     ]);
   }
 
-  get #ruleCount(): number {
+  #ruleCount(): number {
     return this.#subscriptions.ruleCount + this.#router.monitors.ruleCount;
   }
 
-  get #nameCount(): number {
+  #nameCount(): number {
     return this.#registeredCount + this.#names.claimCount;
   }
 

@@ -46,7 +46,7 @@ export class User implements Payer {
   readonly userId: number;
   /** Root, and the user that runs the bus: a share is for them whatever is left. */
   readonly isPrivileged: boolean;
-  readonly endpoints: Set<Endpoint> = new Set();
+  readonly #endpoints: Endpoint[] = [];
   /** By resource. */
   readonly used: number[] = RESOURCES.map(() => 0);
   /** Bytes that wait for receivers of this user, by the users that sent them; only what is metered. */
@@ -63,11 +63,28 @@ export class User implements Payer {
     this.isPrivileged = isPrivileged;
   }
 
+  get endpoints(): readonly Endpoint[] {
+    return this.#endpoints;
+  }
+
+  add(endpoint: Endpoint): void {
+    endpoint.payerPosition = this.#endpoints.length;
+    this.#endpoints.push(endpoint);
+  }
+
+  /** The last one takes its place. */
+  remove(endpoint: Endpoint): void {
+    const last = this.#endpoints.pop();
+    if (last === undefined || last === endpoint) return;
+    this.#endpoints[endpoint.payerPosition] = last;
+    last.payerPosition = endpoint.payerPosition;
+  }
+
   /** Can it be forgotten? Privileged users come back, and are few. */
   get isIdle(): boolean {
     return (
       !this.isPrivileged &&
-      this.endpoints.size === 0 &&
+      this.#endpoints.length === 0 &&
       this.waitingFrom.size === 0 &&
       this.used.every((amount) => amount === 0)
     );

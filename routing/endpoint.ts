@@ -15,6 +15,8 @@ export class Endpoint {
   readonly connection: Connection;
   /** The user at the other end; another one from the handshake on, if that says who it is. */
   payer: Payer;
+  /** The accounting's: where it is among the payer's connections. */
+  payerPosition = 0;
   /** The unique name, or "" before Hello. */
   uniqueName = "";
   /** 0 before Hello, and for a monitor, which has no name any more but the one it is addressed by. */

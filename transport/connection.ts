@@ -55,7 +55,8 @@ export interface Outlet {
 
 /** What a native connection can be told; native-transport.ts implements it over the addon. */
 export interface NativeLink {
-  send(slot: number, bytes: Uint8Array): void;
+  /** Sends ASCII. */
+  sendText(slot: number, text: string): void;
   unsentBytes(slot: number): number;
   unsentFrom(slot: number): number;
   unsentMessages(slot: number): number;
@@ -329,11 +330,10 @@ export class Connection {
   }
 
   #sendText(text: string): void {
-    const bytes = Buffer.from(text, "latin1");
     if (this.link !== null) {
-      this.link.send(this.slot, bytes);
+      this.link.sendText(this.slot, text);
     } else if (this.outlet !== null) {
-      this.outlet.write(bytes, 0);
+      this.outlet.write(Buffer.from(text, "latin1"), 0);
       this.outlet.flush();
     }
   }

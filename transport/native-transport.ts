@@ -130,24 +130,14 @@ export class NativeTransport implements NativeLink {
     return connection;
   }
 
-  send(slot: number, bytes: Uint8Array): void {
+  sendText(slot: number, text: string): void {
     const connection = this.#connections[slot] ?? null;
     if (connection === null) return;
     const stage = this.#stage;
-    const offset = stage.scratch(bytes.length);
-    stage.arena.bytes.set(bytes, offset);
-    stage.message(
-      stage.lastSequence,
-      stage.arena,
-      offset,
-      bytes.length,
-      0,
-      0,
-      stage.arena,
-      0,
-      0,
-      0,
-    );
+    const { bytes } = stage.arena;
+    const offset = stage.scratch(text.length);
+    for (let i = 0; i < text.length; i++) bytes[offset + i] = text.charCodeAt(i);
+    stage.message(stage.lastSequence, stage.arena, offset, text.length, 0, 0, stage.arena, 0, 0, 0);
     stage.to(connection);
   }
 

@@ -278,8 +278,7 @@ export class ServerAuthentication implements Handshake {
 
   #auth(argument: string): void {
     const { name, argument: response } = commandOf(argument);
-    const mechanism = this.#options.mechanisms.find((each) => each === name);
-    switch (mechanism) {
+    switch (this.#mechanismOf(name)) {
       case "EXTERNAL":
         this.#external(response);
         break;
@@ -292,6 +291,11 @@ export class ServerAuthentication implements Handshake {
       case undefined:
         this.#reject(`mechanism ${quoted(name)} is not available`);
     }
+  }
+
+  #mechanismOf(name: string): Mechanism | undefined {
+    for (const mechanism of this.#options.mechanisms) if (mechanism === name) return mechanism;
+    return undefined;
   }
 
   /** An authorization identity, or none: `response` of AUTH in state "auth", of DATA in "data". */

@@ -240,7 +240,14 @@ export class Strings {
     if (most + SLACK_BYTES > this.#scratch.bytes.length) {
       this.#scratch = new Memory(new ArrayBuffer(most * 2 + SLACK_BYTES));
     }
-    return Buffer.from(this.#scratch.bytes.buffer).write(text, "utf8");
+    const { bytes } = this.#scratch;
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      // Names are ASCII; what is not is left to Buffer.
+      if (code > 0x7f) return Buffer.from(bytes.buffer).write(text, "utf8");
+      bytes[i] = code;
+    }
+    return text.length;
   }
 }
 

@@ -1,6 +1,8 @@
 /** A growing buffer that aligns what is written to it. */
 
 const INITIAL_BYTES = 256;
+/** So few bytes are copied faster one by one than by a view that has to be made first. */
+const COPY_LOOP_BYTES = 128;
 const encoder = new TextEncoder();
 
 /** Writes values one behind the other; alignment counts from the first byte. */
@@ -22,6 +24,12 @@ export class Writer {
   /** What was written; valid until more is. */
   get bytes(): Uint8Array {
     return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** Copies what was written to `target`. */
+  copyTo(target: Uint8Array, offset: number): void {
+    if (this.#length > COPY_LOOP_BYTES) target.set(this.bytes, offset);
+    else for (let i = 0; i < this.#length; i++) target[offset + i] = this.#bytes[i] as number; // below length
   }
 
   /** Forgets what was written and starts anew in the same buffer. */

@@ -208,17 +208,17 @@ export class Outgoing {
   #write(fields: Fields, serial: number, signature: string, values: readonly unknown[]): number {
     this.#writer.reset();
     marshalInto(this.#writer, signature, values);
-    const body = this.#writer.bytes;
-    const room = 512 + textBytes(fields) + body.length;
+    const bodyLength = this.#writer.length;
+    const room = 512 + textBytes(fields) + bodyLength;
     const isLong = room > this.#stage.scratchMessageBytes;
     this.#memory = isLong ? new Memory(new ArrayBuffer(room + SLACK_BYTES)) : this.#stage.arena;
     const offset = isLong ? 0 : this.#stage.scratch(room);
-    const { view, bytes } = this.#memory;
+    const { view } = this.#memory;
     view.setUint8(offset, 0x6c);
     view.setUint8(offset + 1, fields.type);
     view.setUint8(offset + 2, MessageFlag.NoReplyExpected);
     view.setUint8(offset + 3, PROTOCOL_VERSION);
-    view.setUint32(offset + 4, body.length, true);
+    view.setUint32(offset + 4, bodyLength, true);
     view.setUint32(offset + 8, serial, true);
     this.#end = offset + FIXED_HEADER_BYTES;
     if (fields.path !== undefined) this.#string(HeaderField.Path, OBJECT_PATH, fields.path);
@@ -234,8 +234,8 @@ export class Outgoing {
     if (signature !== "") this.#signature(signature);
     const fieldsEnd = this.#string(HeaderField.Sender, STRING, DRIVER_NAME);
     view.setUint32(offset + 12, fieldsEnd - offset - FIXED_HEADER_BYTES, true);
-    bytes.set(body, this.#end);
-    this.#end += body.length;
+    this.#writer.copyTo(this.#memory.bytes, this.#end);
+    this.#end += bodyLength;
     return offset;
   }
 

@@ -56,7 +56,7 @@ class FullSockets implements NativeLink {
     return 0;
   }
 
-  send(): void {}
+  sendText(): void {}
   setReading(): void {}
   close(): void {}
   credentials(): typeof credentials {

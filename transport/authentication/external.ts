@@ -1,6 +1,7 @@
 /** What the mechanism EXTERNAL says: hexadecimal text that names a user id. */
 
-const HEX_DIGITS = /^[0-9a-fA-F]*$/;
+/** What almost everybody sends: a plain decimal number that needs no thought about its size. */
+const PLAIN_NUMBER = /^(?:0|[1-9][0-9]{0,9})$/;
 /** What strtoul(3) with base 0 reads to the end: blanks, a sign, then hexadecimal, octal or decimal. */
 const NUMBER = /^[ \t\n\v\f\r]*([+-]?)(?:0[xX]([0-9a-fA-F]+)|(0[0-7]*)|([1-9][0-9]*))$/;
 const MAX_UNSIGNED_LONG = (1n << 64n) - 1n;
@@ -12,9 +13,21 @@ const MAX_UNSIGNED_LONG = (1n << 64n) - 1n;
  * a byte: "3" is "0", and `AUTH EXTERNAL 3` comes from root.
  */
 export function decodeHex(text: string): string | null {
-  if (!HEX_DIGITS.test(text)) return null;
-  const even = text.length % 2 === 0 ? text : `${text}0`;
-  return Buffer.from(even, "hex").toString("latin1");
+  let decoded = "";
+  for (let i = 0; i < text.length; i += 2) {
+    const upper = digitOf(text.charCodeAt(i));
+    const lower = i + 1 < text.length ? digitOf(text.charCodeAt(i + 1)) : 0;
+    if (upper < 0 || lower < 0) return null;
+    decoded += String.fromCharCode((upper << 4) | lower);
+  }
+  return decoded;
+}
+
+/** What a hexadecimal digit stands for, or -1. */
+function digitOf(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  const letter = code | 0x20;
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
 }
 
 /** Encodes text the way arguments of AUTH and DATA are. */
@@ -31,6 +44,7 @@ export function encodeHex(text: string): string {
  * are refused, as there: looking them up could ask a service that waits for this bus.
  */
 export function userIdOf(identity: string): number | null {
+  if (PLAIN_NUMBER.test(identity)) return Number(identity);
   const match = NUMBER.exec(identity);
   if (match === null) return null;
   const [, sign, hexadecimal, octal, decimal] = match;

@@ -1,6 +1,9 @@
 /** The lines of the authentication protocol: bounded, ended by CR LF, whatever pieces they arrive in. */
 
+const CARRIAGE_RETURN = 0x0d;
 const LINE_FEED = 0x0a;
+const SPACE = 0x20;
+const TAB = 0x09;
 
 /**
  * Puts a line together from what arrives. Bytes become the characters of the same number, so a line
@@ -39,6 +42,12 @@ export class LineReader {
       if (this.#partial.length + stop - at > this.#maxLineBytes) {
         this.#partial = "";
         return -1;
+      }
+      // Most lines come in one piece.
+      if (this.#partial === "" && isWhole(bytes, at, stop)) {
+        this.#line = latin1(bytes, at, stop - 2);
+        at = stop;
+        break;
       }
       this.#partial += latin1(bytes, at, stop);
       at = stop;
@@ -87,8 +96,13 @@ export function quoted(line: string): string {
 }
 
 function isBlank(line: string, index: number): boolean {
-  const character = line[index];
-  return character === " " || character === "\t";
+  const code = line.charCodeAt(index);
+  return code === SPACE || code === TAB;
+}
+
+/** Does [offset, end) end with CR LF? */
+function isWhole(bytes: Uint8Array, offset: number, end: number): boolean {
+  return end - offset >= 2 && bytes[end - 1] === LINE_FEED && bytes[end - 2] === CARRIAGE_RETURN;
 }
 
 /** Behind the first line feed in [offset, end), or `end`. Not `indexOf`: that would search the whole arena. */
