@@ -83,6 +83,7 @@ export class Delivery {
     unixFds: number,
     except: Endpoint | null,
   ): void {
+    let delivered = 0;
     for (let i = 0; i < count; i++) {
       const receiver = this.#directory.at(receivers[i] as number); // match filled in count of them
       if (receiver === null || receiver === except) continue;
@@ -98,8 +99,9 @@ export class Delivery {
         continue;
       }
       this.#stage.to(receiver.connection);
-      this.#counters.delivered++;
+      delivered++;
     }
+    this.#counters.delivered += delivered;
   }
 
   /** Is there no room for the staged message in the queue of `receiver`? Its descriptors count from now on. */

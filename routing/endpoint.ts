@@ -13,6 +13,13 @@ export class Endpoint {
   /** The connection's index; subscriptions and reply slots know the endpoint by it. */
   readonly index: number;
   readonly connection: Connection;
+  // Multicast looks at the next three for each receiver: they share a cache line.
+  /** Why it is to be disconnected when the current message has been routed, or "". */
+  doom = "";
+  /** The ledger's: up to so many bytes may wait here without its being asked. */
+  freeBytes = 0;
+  /** The most bytes that it has had waiting. */
+  peakQueuedBytes = 0;
   /** The user at the other end; another one from the handshake on, if that says who it is. */
   payer: Payer;
   /** The accounting's: where it is among the payer's connections. */
@@ -39,20 +46,15 @@ export class Endpoint {
   /** The most that it has had waiting for names being found, and that has waited for it. */
   peakPendingBytes = 0;
   peakPendingUnixFds = 0;
-  peakQueuedBytes = 0;
   peakQueuedUnixFds = 0;
   /** Messages from here that reached nobody, and messages for it that its full queue refused. */
   undeliveredCount = 0;
   missedCount = 0;
   /** Was the log told that its queue is full? Once is enough. */
   isReportedFull = false;
-  /** Why it is to be disconnected when the current message has been routed, or "". */
-  doom = "";
 
   /** Has it said Hello? A monitor has, though it is registered no more. */
   isCompleted = false;
-  /** The ledger's: up to so many bytes may wait here without its being asked. */
-  freeBytes = 0;
   /** The ledger's: whose bytes wait here, while more than a few do. */
   backlog: Backlog | null = null;
   /** The ledger's: descriptors that may still wait in this process; null until the first ones. */

@@ -93,15 +93,19 @@ const findNoCookie: FindCookie = (_request, found) => {
  * addon's number) or `outlet`. All fields are there from the start, so that there is one shape.
  */
 export class Connection {
+  // Multicast looks at these four for each receiver: they share a cache line.
+  /** The addon's number of the socket, or -1. */
+  readonly slot: number;
+  readonly link: NativeLink | null;
+  /** Bytes staged in the stage's turn `stagedTurn`. */
+  stagedBytes = 0;
+  stagedTurn = 0;
   /** Dense number of this connection on its bus, reused after it is closed. */
   readonly index: number;
   /** What was known of the peer when it was accepted. */
   readonly accepted: Credentials;
   /** The same, unless it authenticated in a way by which it is somebody else, or nobody. */
   credentials: Credentials;
-  /** The addon's number of the socket, or -1. */
-  readonly slot: number;
-  readonly link: NativeLink | null;
   outlet: Outlet | null = null;
   /** Where the peer came from, for logs. */
   readonly origin: string;
@@ -112,9 +116,6 @@ export class Connection {
   passesDescriptors = false;
   /** Bytes that the message which `input` found incomplete needs in all, or 0. */
   needed = 0;
-  /** Bytes staged in the stage's turn `stagedTurn`. */
-  stagedBytes = 0;
-  stagedTurn = 0;
   /** Descriptors received that no message had claimed when its owner was told last. */
   waitingDescriptors = 0;
   /** Bytes of the stream consumed so far, so that a violation can be located. */

@@ -131,7 +131,7 @@ int append_copy(struct pools *pools, struct output *output, const uint8_t *bytes
         return 0;
 }
 
-int append_mark(struct pools *pools, struct output *output, double sequence) {
+int append_mark(struct pools *pools, struct output *output, uint64_t end, double sequence) {
         struct mark_block *block = output->last_marks;
         struct mark *mark;
 
@@ -147,7 +147,7 @@ int append_mark(struct pools *pools, struct output *output, double sequence) {
                 output->last_marks = block = fresh;
         }
         mark = &block->marks[block->count++];
-        mark->end = output->accepted;
+        mark->end = end;
         mark->sequence = sequence;
         return 0;
 }
@@ -267,6 +267,7 @@ void discard_output(struct poller *poller, struct output *output) {
         if (output->chunk)
                 release_chunk(&poller->pools, output->chunk);
         output->chunk = NULL;
+        output->has_unmarked = false;
         output->written = output->accepted;
         if (is_long)
                 return_free_memory();

@@ -201,7 +201,7 @@ void run_flush(struct poller *poller, uint32_t word_count) {
         run_operations(poller, word_count);
         for (i = 0; i < poller->dirty.count; i++)
                 flush_connection(poller, poller->connections[poller->dirty.slots[i]]);
-        poller->dirty.count = 0;
+        poller->dirty.count = poller->shared.used = poller->shared.mark_count = 0;
         for (i = 0; i < poller->closing.count; i++)
                 destroy_connection(poller, poller->connections[poller->closing.slots[i]]);
         poller->closing.count = 0;
@@ -367,6 +367,7 @@ void stop_poller(struct poller *poller) {
         poller->is_stopped = true;
 
         close_loop(poller);
+        clear_shared(&poller->shared);
         free(poller->connections);
         free(poller->free_slots.slots);
         free(poller->retired.slots);

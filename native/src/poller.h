@@ -8,6 +8,7 @@
  * receive.c   accept and read; what is kept of the bytes JavaScript did not consume
  * account.c   what the connections of one user have together
  * send.c      operations, what waits to be written, writing it
+ * shared.c    what several connections get at once
  * output.c    pools of the small blocks that waiting output is made of
  * holdings.c  descriptor sets and segments: things that JavaScript and waiting output hold together
  *
@@ -54,7 +55,10 @@ enum {
         RECORD_SLACK = 16,                /* bytes after a record that JavaScript may read */
         CHUNK_BYTES = 4096 - 16,
         BLOCK_MARKS = 63,
+        SHARED_BYTES = 256 * 1024,
+        SHARED_MARKS = 4096,
 };
+
 
 /* ---- holdings ---- */
 
@@ -93,7 +97,7 @@ struct chunk {
 
 enum piece_kind {
         PIECE_CHUNK,    /* owner: the chunk */
-        PIECE_BORROWED, /* in the arena; copied out before JavaScript may change it */
+        PIECE_BORROWED, /* in the arena or in `shared`; copied out before either may change */
         PIECE_COPY,     /* owner: malloc'ed bytes, once borrowed */
         PIECE_SEGMENT,  /* owner: the segment */
 };
@@ -132,6 +136,19 @@ struct output {
         struct mark_block *first_marks, *last_marks;
         struct boundary *first_boundary, *last_boundary;
         uint64_t accepted, written; /* bytes, since the beginning */
+        bool has_unmarked; /* in the last piece there are shared messages without marks, from this one on */
+        uint32_t first_unmarked;
+};
+
+/*
+ * Small messages to several connections, written one behind the other once for all of them; empty after each
+ * flush. Who gets the same ones in a row has them in one piece, and has marks for them only if it cannot
+ * be written at once. A mark's end counts from the beginning of `bytes`.
+ */
+struct shared {
+        uint8_t *bytes;
+        struct mark *marks;
+        uint32_t used, mark_count;
 };
 
 /* Blocks of output kept for reuse, since most live only from an operation to the end of its flush. */
@@ -259,6 +276,7 @@ struct poller {
         struct segment *first_released, *last_released;
 
         struct pools pools;
+        struct shared shared;
         uint64_t last_sequence;
         double counters[COUNTERS];
         struct iovec vectors[MAX_VECTORS];
@@ -352,7 +370,7 @@ void flush_connection(struct poller *poller, struct connection *connection);
 int append_copy(struct pools *pools, struct output *output, const uint8_t *bytes, size_t length);
 int append_piece(struct pools *pools, struct output *output, enum piece_kind kind, const uint8_t *bytes, size_t length,
                  void *owner);
-int append_mark(struct pools *pools, struct output *output, double sequence);
+int append_mark(struct pools *pools, struct output *output, uint64_t end, double sequence);
 int append_boundary(struct output *output, struct descriptor_set *set);
 uint32_t count_unsent(const struct output *output);
 /* Copies borrowed pieces. */
@@ -361,6 +379,16 @@ int keep_borrowed(struct output *output);
 void advance_output(struct poller *poller, struct output *output, size_t length);
 void discard_output(struct poller *poller, struct output *output);
 void clear_pools(struct pools *pools);
+
+/* ---- shared.c ---- */
+
+/* A message in `count` parts as one, behind those before it; empty if there is no room. */
+struct bytes share_bytes(struct shared *shared, const struct bytes *parts, int count, double sequence);
+/* Appends the message that was shared last, which is `whole`; 0 or -ENOMEM. */
+int append_shared(struct poller *poller, struct output *output, struct bytes whole);
+/* Makes the marks that are missing, before anything else is appended or the flush ends; 0 or -ENOMEM. */
+int mark_shared(struct poller *poller, struct output *output);
+void clear_shared(struct shared *shared);
 
 /* ---- holdings.c ---- */
 

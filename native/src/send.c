@@ -39,9 +39,9 @@ static void publish(struct poller *poller, struct connection *connection) {
 
 static int append_message(struct poller *poller, struct output *output, const struct message *message) {
         uint64_t before = output->accepted;
-        int error = 0, i;
+        int error = mark_shared(poller, output), i;
 
-        if (message->set)
+        if (!error && message->set)
                 error = append_boundary(output, message->set);
         for (i = 0; i < PIECES && !error; i++) {
                 struct segment *segment = message->segments[i];
@@ -56,11 +56,32 @@ static int append_message(struct poller *poller, struct output *output, const st
                                              message->bytes[i], length, segment);
         }
         if (!error && output->accepted > before)
-                error = append_mark(&poller->pools, output, message->sequence);
+                error = append_mark(&poller->pools, output, output->accepted, message->sequence);
         return error;
 }
 
-static void stage_message(struct poller *poller, int32_t slot, const struct message *message) {
+/*
+ * The message as one that all its receivers refer to, or an empty one if that does not pay: parts beyond
+ * `copy_limit` are referred to where they lie, and descriptors need a boundary.
+ */
+static struct bytes share_message(struct poller *poller, const struct message *message) {
+        const struct bytes nothing = { 0 };
+        struct bytes parts[PIECES];
+        int i;
+
+        if (message->error || message->set)
+                return nothing;
+        for (i = 0; i < PIECES; i++) {
+                if (message->lengths[i] > poller->copy_limit)
+                        return nothing;
+                parts[i].data = (uint8_t *)(uintptr_t)message->bytes[i];
+                parts[i].length = message->lengths[i];
+        }
+        return share_bytes(&poller->shared, parts, PIECES, message->sequence);
+}
+
+/* `shared`: the same as one that was shared, or empty. */
+static void stage_message(struct poller *poller, int32_t slot, const struct message *message, struct bytes shared) {
         struct connection *connection;
         int error;
 
@@ -69,7 +90,12 @@ static void stage_message(struct poller *poller, int32_t slot, const struct mess
         connection = poller->connections[slot];
         if (!connection || connection->is_output_failed)
                 return;
-        error = message->error ? message->error : append_message(poller, &connection->output, message);
+        if (message->error)
+                error = message->error;
+        else if (shared.length > 0 && !connection->is_blocked) /* who is blocked would need a copy at once */
+                error = append_shared(poller, &connection->output, shared);
+        else
+                error = append_message(poller, &connection->output, message);
         if (error)
                 fail_output(poller, connection, -error);
         if (!connection->is_dirty) {
@@ -120,6 +146,7 @@ static void read_message(struct poller *poller, struct message *message, const i
 }
 
 void run_operations(struct poller *poller, uint32_t word_count) {
+        const struct bytes nothing = { 0 };
         const int32_t *words = poller->operations;
         uint32_t at = 0;
 
@@ -131,12 +158,13 @@ void run_operations(struct poller *poller, uint32_t word_count) {
                 read_message(poller, &message, words + at);
                 at += OPERATION_WORDS;
                 if (destination >= 0) {
-                        stage_message(poller, destination, &message);
+                        stage_message(poller, destination, &message, nothing);
                 } else {
                         uint32_t count = -(uint32_t)destination;
+                        struct bytes shared = count > 1 ? share_message(poller, &message) : nothing;
 
                         for (; count > 0 && at < word_count; count--)
-                                stage_message(poller, words[at++], &message);
+                                stage_message(poller, words[at++], &message, shared);
                 }
                 /* Nobody may have taken it: destinations that are gone or failed, pieces that were copied. */
                 for (i = 0; i < PIECES; i++)
@@ -213,6 +241,8 @@ void flush_connection(struct poller *poller, struct connection *connection) {
         connection->is_dirty = false;
         while (!error && connection->output.first && !connection->is_blocked)
                 error = write_once(poller, connection);
+        if (!error && connection->output.first)
+                error = mark_shared(poller, &connection->output);
         if (!error && connection->output.first)
                 error = keep_borrowed(&connection->output);
         if (!error)

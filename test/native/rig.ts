@@ -81,7 +81,7 @@ export class Rig {
     const arena = new ArrayBuffer(RECEIVE_LENGTH + SCRATCH_LENGTH);
     this.arena = new Uint8Array(arena);
     this.records = new Int32Array((options.recordCapacity ?? 64) * RECORD_WORDS);
-    this.operations = new Int32Array(1 << 14);
+    this.operations = new Int32Array(1 << 17);
     this.unsentBytes = new Float64Array(maxSlots);
     this.unsentFrom = new Float64Array(maxSlots);
     this.descriptorCounts = new Int32Array(maxSlots);
