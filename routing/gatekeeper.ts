@@ -18,6 +18,8 @@ export interface Gatekeeper {
     header: Header,
     isRequested: boolean,
   ): boolean;
+  /** What follows are questions of `mayHear` about this message, and nothing else. */
+  beginCopies(header: Header): void;
   /** May `receiver` have a copy of a message that is not addressed to it? A null sender is the bus itself. */
   mayHear(sender: Endpoint | null, receiver: Endpoint, header: Header): boolean;
   /** May `receiver` be told something by the bus itself? */

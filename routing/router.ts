@@ -436,6 +436,7 @@ export class Router {
     if (gatekeeper === null) return count;
     const { receivers } = this.#subscriptions;
     let admitted = 0;
+    gatekeeper.beginCopies(header);
     for (let i = 0; i < count; i++) {
       const index = receivers[i] as number; // match filled in count of them
       const receiver = this.#directory.at(index);

@@ -45,6 +45,9 @@ export class Enforcement implements Gatekeeper {
   /** By index of endpoint; null is not known, or not any more. */
   #peers: (Standing | null)[] = [];
   #driver: Standing;
+  /** Of the message that `mayHear` is asked about: the sender, and the last one who was allowed to hear it. */
+  #copyFrom: Standing | null = null;
+  #lastHearer: Standing | null = null;
 
   constructor(policy: Policy, host: EnforcementHost) {
     this.#host = host;
@@ -85,18 +88,27 @@ export class Enforcement implements Gatekeeper {
     return this.#tell(from, to, { sender, receiver, header, isRequested });
   }
 
+  beginCopies(header: Header): void {
+    this.#question.ask(this.#policy.strings, header, false, header.destination !== 0);
+    this.#copyFrom = null;
+    this.#lastHearer = null;
+  }
+
   mayHear(sender: Endpoint | null, receiver: Endpoint, header: Header): boolean {
-    const isOverheard = header.destination !== 0;
-    const isRequested = false;
-    this.#question.ask(this.#policy.strings, header, isRequested, isOverheard);
-    const from = sender === null ? this.#driver : this.#standingOf(sender);
     const to = this.#standingOf(receiver);
+    // Those who hear the same are mostly alike.
+    if (to === this.#lastHearer) return true;
+    const from = this.#copyFrom ?? (sender === null ? this.#driver : this.#standingOf(sender));
+    this.#copyFrom = from;
     const verdict = this.#verdict(from, to);
-    if (verdict === Verdict.Allowed) return true;
+    if (verdict === Verdict.Allowed) {
+      this.#lastHearer = to;
+      return true;
+    }
     const isComplaining = this.#host.isComplaining;
     if (verdict === Verdict.Denied && !isComplaining) return false;
     // As with dbus-daemon, the log is not told who is kept from a copy.
-    return this.#tell(from, to, { sender, receiver, header, isRequested }, isComplaining);
+    return this.#tell(from, to, { sender, receiver, header, isRequested: false }, isComplaining);
   }
 
   mayBeTold(receiver: Endpoint, header: Header): boolean {
@@ -197,6 +209,8 @@ export class Enforcement implements Gatekeeper {
     this.#peers = [];
     this.#standings = new Standings();
     this.#cache.clear();
+    this.#copyFrom = null;
+    this.#lastHearer = null;
     this.#driver = this.#driverStanding();
   }
 

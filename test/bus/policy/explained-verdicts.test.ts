@@ -79,6 +79,7 @@ test("messages pass, names are given and copies made as explained, at first and 
           isRequestedReply: asked.isRequestedReply === null ? null : false,
           isOverheard: asked.destination !== null,
         };
+        gatekeeper?.beginCopies(header);
         const hears = gatekeeper?.mayHear(from, to, header) ?? true;
         expect(hears).toBe(explainer.message(...described, copy).isAllowed);
         const isTold = gatekeeper?.mayBeTold(to, header) ?? true;
