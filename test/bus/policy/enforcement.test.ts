@@ -132,6 +132,34 @@ test("a broadcast is kept from those who may not have it, and monitors see why",
   expect(textsOf(log).filter((text) => text.startsWith("Rejected"))).toEqual([]);
 });
 
+test("each signal and each hearer is judged, however alike the ones before were", async () => {
+  const { bus } = busWith(`${ALLOW_ALL}<policy user="65534">
+<deny receive_interface="a.b" receive_member="Secret"/>
+<deny receive_sender="c.d" receive_interface="a.b" receive_member="Named"/></policy>`);
+  const sender = await MemoryPeer.join(bus);
+  const namesake = await MemoryPeer.join(bus);
+  await namesake.driver("RequestName", "su", ["c.d", 0]);
+  const hearers = [await MemoryPeer.join(bus, OTHER), await MemoryPeer.join(bus, OTHER)];
+  for (const hearer of hearers) await hearer.driver("AddMatch", "s", ["path='/a'"]);
+  for (const hearer of hearers) await hearer.drain();
+  const send = (from: MemoryPeer, member: string): Promise<unknown> => {
+    from.send(signal({ path: "/a", interface: "a.b", member }));
+    return from.driver("GetId");
+  };
+  for (const [from, member] of [
+    [sender, "Plain"],
+    [sender, "Secret"],
+    [sender, "Named"],
+    [namesake, "Named"],
+    [namesake, "Plain"],
+  ] as const) {
+    await send(from, member);
+  }
+  const heard = hearers.map(async (hearer) => (await hearer.drain()).map(({ member }) => member));
+  const allowed = ["Plain", "Named", "Plain"];
+  expect(await Promise.all(heard)).toEqual([allowed, allowed]);
+});
+
 test("names decide: those that the receiver owns or waits for, as they are now", async () => {
   const { bus } = busWith(`${ALLOW_ALL}<policy context="default"><deny send_interface="a.b"/>
     <allow send_destination="name.Free"/><allow send_destination_prefix="name.below"/></policy>`);
