@@ -18,7 +18,7 @@ import {
 import { formatMemory, MEMORY_LOAD, measureMemories } from "./memory.ts";
 import { type BenchOptions, parseOptions, USAGE } from "./options.ts";
 import { policyContestants } from "./policies.ts";
-import { type Comparison, formatSpeed, summarize } from "./report.ts";
+import { type Comparison, formatBesides, formatSpeed, summarize } from "./report.ts";
 import { measureModes, type RoundsPlan } from "./rounds.ts";
 import { formatStarts, measureStarts } from "./startup.ts";
 
@@ -202,7 +202,11 @@ async function reportSpeed(
     console.log(
       JSON.stringify({ machine, settings, comparison, modes, failures: result.failures }),
     );
-  else console.log(formatSpeed(modes, buses, comparison, hasColours));
+  else {
+    console.log(formatSpeed(modes, buses, comparison, hasColours));
+    const besides = formatBesides(modes, comparison, hasColours);
+    if (besides !== null) console.log(`\n${besides}`);
+  }
   return result.failures;
 }
 

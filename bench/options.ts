@@ -19,8 +19,8 @@ against another commit, branch or tag of its repository; --memory measures resid
   --modes a,b      only these modes; a first part selects all modes that go on with a hyphen
   --buses x,y      only these buses: ${BUS_NAMES.join(", ")}
                    (default: all but relay, which forwards bytes unread and is the floor)
-  --rounds N       rounds, in each of which every mode is measured on every bus (default 5;
-                   with --startup 15)
+  --rounds N       rounds, in each of which every mode is measured on every bus (default 7;
+                   with --startup 15); six and more give 95 % confidence intervals
   --seconds S      length of one measurement (default 1.5)
   --warmup S       load before each measurement (default 1)
   --short          one round of 0.3 s: shows that everything runs, the figures mean little
@@ -107,7 +107,7 @@ function readOptions(args: readonly string[]): ParsedOptions {
     throw new Error("compare measures onehop only; leave --buses out");
 
   const isShort = values.short;
-  const defaultRounds = isShort ? 1 : action === "startup" ? 15 : 5;
+  const defaultRounds = isShort ? 1 : action === "startup" ? 15 : 7;
   return {
     kind: "options",
     options: {

@@ -14,6 +14,9 @@ export interface Comparison {
   readonly hasTargets: boolean;
 }
 
+/** What stands beside a ratio: with enough rounds the confidence interval of its median. */
+type Spread = "range" | "95 %";
+
 /** The figures of one mode. */
 export interface ModeSummary {
   readonly name: string;
@@ -23,6 +26,17 @@ export interface ModeSummary {
   readonly ratios: Readonly<Record<string, Ratio | null>>;
   readonly target: number | null;
   /** Whether the target is met; null where there is none or nothing to compare. */
+  readonly isMet: boolean | null;
+  /** What else is compared with the first reference, and has a target in some modes. */
+  readonly throughput: Judged;
+  readonly p50: Judged;
+  readonly p99: Judged;
+}
+
+/** A ratio and what is wanted of it. */
+export interface Judged {
+  readonly ratio: Ratio | null;
+  readonly target: number | null;
   readonly isMet: boolean | null;
 }
 
@@ -53,7 +67,25 @@ export function summarize(
     );
     const target = comparison.hasTargets ? mode.target : null;
     const judged = comparison.hasTargets ? (ratios[0]?.[1] ?? null) : null;
+    const besides = (
+      wanted: number | null,
+      isFine: (median: number, wanted: number) => boolean,
+      figureOf: (round: Measurement) => number | null,
+    ): Judged => {
+      const figures = (bus: string): (number | null)[] =>
+        roundsOf(result.series, mode.name, bus).map((round) => (round ? figureOf(round) : null));
+      const [reference = ""] = comparison.references;
+      const ratio = ratioOf(figures(comparison.subject), figures(reference));
+      const least = comparison.hasTargets ? wanted : null;
+      const isMet = least === null || ratio === null ? null : isFine(ratio.median, least);
+      return { ratio, target: least, isMet };
+    };
+    const atMost = (median: number, wanted: number): boolean => median <= wanted;
+    const atLeast = (median: number, wanted: number): boolean => median >= wanted;
     return {
+      throughput: besides(mode.throughputTarget, atLeast, (round) => round.messagesPerSecond),
+      p50: besides(mode.timesTarget, atMost, (round) => round.p50Us),
+      p99: besides(mode.timesTarget, atMost, (round) => round.p99Us),
       name: mode.name,
       title: mode.title,
       buses: Object.fromEntries(
@@ -83,7 +115,7 @@ export function formatSpeed(
       heading: `CPU, ${comparison.subject} / ${reference}`,
       columns: [
         { heading: "ratio", align: "right" } as const,
-        { heading: "range", align: "left" } as const,
+        { heading: spreadOf(summaries), align: "left" } as const,
         ...(index === 0 && comparison.hasTargets
           ? [{ heading: "target", align: "left" } as const]
           : []),
@@ -96,13 +128,55 @@ export function formatSpeed(
     { text: mode.title },
     ...buses.map((bus) => number(mode.buses[bus]?.cpuNs, 0)),
     ...comparison.references.flatMap((reference, index) => [
-      ...ratioCells(mode.ratios[reference] ?? null),
+      ...ratioCells(mode.ratios[reference] ?? null, spreadOf(summaries)),
       ...(index === 0 && comparison.hasTargets ? [targetCell(mode.target, mode.isMet)] : []),
     ]),
     ...buses.map((bus) => number(thousand(mode.buses[bus]?.messagesPerSecond), 1)),
     ...(hasTimes ? buses.map((bus) => timesCell(mode.buses[bus])) : []),
   ]);
   return formatTable(groups, rows, hasColours);
+}
+
+/** A second table, of the modes that have a target for throughput or round trips; null if there is none. */
+export function formatBesides(
+  summaries: readonly ModeSummary[],
+  comparison: Comparison,
+  hasColours: boolean,
+): string | null {
+  const [reference = ""] = comparison.references;
+  const judged = summaries.filter(
+    (mode) => mode.throughput.target !== null || mode.p50.target !== null,
+  );
+  if (judged.length === 0) return null;
+  const spread = spreadOf(summaries);
+  const columns = ["ratio", spread, "target"].map(
+    (heading, index) => ({ heading, align: index === 0 ? "right" : "left" }) as const,
+  );
+  const groups: ColumnGroup[] = [
+    { heading: "", columns: [{ heading: "mode", align: "left" }] },
+    ...["messages/s", "p50", "p99"].map((what) => ({
+      heading: `${what}, ${comparison.subject} / ${reference}`,
+      columns,
+    })),
+  ];
+  const rows = judged.map((mode) => [
+    { text: mode.title },
+    ...besidesCells(mode.throughput, "≥", spread),
+    ...besidesCells(mode.p50, "≤", spread),
+    ...besidesCells(mode.p99, "≤", spread),
+  ]);
+  return formatTable(groups, rows, hasColours);
+}
+
+function besidesCells({ ratio, target, isMet }: Judged, sign: "≤" | "≥", spread: Spread): Cell[] {
+  if (target === null) return [{ text: "" }, { text: "" }, { text: "" }];
+  return [...ratioCells(ratio, spread), targetCell(target, isMet, sign)];
+}
+
+/** With enough rounds the spread is a confidence interval. */
+function spreadOf(summaries: readonly ModeSummary[]): Spread {
+  const ratios = summaries.flatMap((mode) => Object.values(mode.ratios));
+  return ratios.some((ratio) => ratio !== null && ratio.interval === null) ? "range" : "95 %";
 }
 
 function summarizeBus(rounds: readonly (Measurement | null)[]): BusSummary {
@@ -131,11 +205,13 @@ function perBus(heading: string, buses: readonly string[]): ColumnGroup {
   return { heading, columns: buses.map((bus) => ({ heading: bus, align: "right" })) };
 }
 
-function ratioCells(ratio: Ratio | null): Cell[] {
+function ratioCells(ratio: Ratio | null, spread: Spread): Cell[] {
   if (ratio === null) return [ABSENT, ABSENT];
+  const range = { low: ratio.least, high: ratio.greatest };
+  const { low, high } = spread === "range" ? range : (ratio.interval ?? range);
   return [
     { text: ratioText(ratio.median) },
-    { text: `${ratioText(ratio.least)}–${ratioText(ratio.greatest)}`, tone: "faint" },
+    { text: `${ratioText(low)}–${ratioText(high)}`, tone: "faint" },
   ];
 }
 

@@ -26,13 +26,19 @@ export function number(value: number | null | undefined, digits: number): Cell {
   return value === null || value === undefined ? ABSENT : { text: value.toFixed(digits) };
 }
 
-/** A cell for the most that a figure may be, and whether it is; null where that is not known. */
-export function targetCell(target: number | null, isMet: boolean | null): Cell {
+/**
+ * A cell for the most that a figure may be (or, with `sign` "≥", the least), and whether it is; null where that is
+ * not known.
+ */
+export function targetCell(
+  target: number | null,
+  isMet: boolean | null,
+  sign: "≤" | "≥" = "≤",
+): Cell {
   if (target === null) return { text: "" };
-  if (isMet === null) return { text: `≤ ${target}` };
-  return isMet
-    ? { text: `≤ ${target} met`, tone: "good" }
-    : { text: `≤ ${target} missed`, tone: "bad" };
+  const text = `${sign} ${target}`;
+  if (isMet === null) return { text };
+  return isMet ? { text: `${text} met`, tone: "good" } : { text: `${text} missed`, tone: "bad" };
 }
 
 const CODES = { good: "\u001b[32m", bad: "\u001b[31m", faint: "\u001b[2m" } as const;

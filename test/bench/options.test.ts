@@ -14,7 +14,7 @@ test("without arguments all modes are measured on all buses but the relay", () =
   const options = optionsOf();
   expect(options.modes).toEqual(MODES);
   expect(options.buses).toEqual(["dbus-daemon", "dbus-broker", "onehop"]);
-  expect(options).toMatchObject({ action: "speed", reference: null, rounds: 5, isJson: false });
+  expect(options).toMatchObject({ action: "speed", reference: null, rounds: 7, isJson: false });
 });
 
 test("the first part of a mode's name selects all modes that go on with a hyphen", () => {

@@ -2,7 +2,7 @@
 
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { median, ratioOf } from "../../bench/statistics.ts";
+import { intervalOfMedian, median, ratioOf } from "../../bench/statistics.ts";
 
 test("the median is the middle value, or the mean of the two middle ones", () => {
   expect(median([9, 1, 5])).toBe(5);
@@ -32,6 +32,7 @@ test("a ratio compares round with round, so that a slow round of both changes no
     median: 0.5,
     least: 0.5,
     greatest: 0.6,
+    interval: null,
   });
 });
 
@@ -40,7 +41,19 @@ test("rounds that either bus did not finish are left out of the ratio", () => {
     median: 0.5,
     least: 0.5,
     greatest: 0.5,
+    interval: null,
   });
   expect(ratioOf([10], [0])).toBeNull();
   expect(ratioOf([], [20])).toBeNull();
+});
+
+test("the interval of a median leaves out as many values on either side as 95 % allow", () => {
+  const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => count - i);
+  expect(intervalOfMedian(upTo(5))).toBeNull();
+  // The tables of the sign test: n = 6 to 8 leave out none, 9 to 11 one, 12 to 14 two, 100 thirty-nine.
+  expect(intervalOfMedian(upTo(6))).toEqual({ low: 1, high: 6 });
+  expect(intervalOfMedian(upTo(8))).toEqual({ low: 1, high: 8 });
+  expect(intervalOfMedian(upTo(9))).toEqual({ low: 2, high: 8 });
+  expect(intervalOfMedian(upTo(12))).toEqual({ low: 3, high: 10 });
+  expect(intervalOfMedian(upTo(100))).toEqual({ low: 40, high: 61 });
 });
