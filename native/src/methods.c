@@ -103,7 +103,7 @@ static napi_value js_add_connection(napi_env env, napi_callback_info info) {
                 return make_int32(env, -EBADF);
         }
         getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length);
-        return make_int32(env, open_connection(poller, fd, credentials.uid));
+        return make_int32(env, open_connection(poller, fd, credentials.uid, false));
 }
 
 static napi_value js_receive_into(napi_env env, napi_callback_info info) {

@@ -140,8 +140,11 @@ static void destroy_connection(struct poller *poller, struct connection *connect
         clear_input(poller, connection);
         release_account(poller, connection->account);
         discard_output(poller, &connection->output);
-        /* Closing does not suffice if a duplicate of the descriptor lives elsewhere. */
-        if (connection->interest != 0)
+        /*
+         * Closing does not suffice if a duplicate of the descriptor lives elsewhere: then epoll goes on to report
+         * it. A child process has one until it runs its program, so what is reported may be nobody's any more.
+         */
+        if (connection->interest != 0 && !connection->is_sole)
                 epoll_ctl(poller->epoll_fd, EPOLL_CTL_DEL, connection->fd, NULL);
         close(connection->fd);
         free(connection);
@@ -152,7 +155,7 @@ static void destroy_connection(struct poller *poller, struct connection *connect
         update_liveness(poller);
 }
 
-int32_t open_connection(struct poller *poller, int fd, uint32_t uid) {
+int32_t open_connection(struct poller *poller, int fd, uint32_t uid, bool is_sole) {
         struct connection *connection;
         uint32_t slot;
         int error;
@@ -172,6 +175,7 @@ int32_t open_connection(struct poller *poller, int fd, uint32_t uid) {
         slot = poller->free_slots.count > 0 ? poller->free_slots.slots[--poller->free_slots.count] : poller->used_slots++;
         connection->fd = fd;
         connection->slot = slot;
+        connection->is_sole = is_sole;
         connection->is_reading = true;
         poller->connections[slot] = connection;
         poller->connection_count++;
@@ -269,7 +273,7 @@ static void collect(struct poller *poller, uint32_t n) {
                 if (events[i].data.u64 & LISTENER_EVENT)
                         continue;
                 connection = poller->connections[events[i].data.u64];
-                if (connection->is_blocked && (events[i].events & (EPOLLOUT | EPOLLHUP | EPOLLERR))) {
+                if (connection && connection->is_blocked && (events[i].events & (EPOLLOUT | EPOLLHUP | EPOLLERR))) {
                         connection->is_blocked = false;
                         flush_connection(poller, connection);
                 }
@@ -292,7 +296,7 @@ static void collect(struct poller *poller, uint32_t n) {
                         int32_t index = (int32_t)(uint32_t)event->data.u64;
 
                         accept_connections(poller, table_find(&poller->listeners, index), index);
-                } else if (event->events & ~(uint32_t)EPOLLOUT) {
+                } else if (event->events & ~(uint32_t)EPOLLOUT && poller->connections[event->data.u64]) {
                         read_connection(poller, poller->connections[event->data.u64]);
                 }
                 if (poller->first_event == 0 && !has_room(poller))

@@ -49,6 +49,7 @@ enum { TOO_MANY_DESCRIPTORS = 0x10000, DESCRIPTORS_LOST = 0x10001 };
 enum {
         MAX_EVENTS = 256,
         MAX_ACCEPTS = 64,
+        ACCEPT_PATIENCE = 16,
         TRIM_BYTES = 1 << 20,
         MAX_VECTORS = 1024,               /* IOV_MAX on Linux */
         SEGMENT_READ_BYTES = 1024 * 1024, /* per connection and turn, straight into a segment */
@@ -177,6 +178,7 @@ struct connection {
         struct account *account;
         uint32_t slot;
         uint32_t interest; /* what epoll watches now; not in the set at all if 0 */
+        bool is_sole;      /* no other descriptor refers to the socket */
         bool is_reading;   /* as JavaScript wants it */
         bool is_input_over, is_output_failed, is_closing;
         bool is_blocked;   /* the socket took less than it was given */
@@ -200,6 +202,7 @@ struct listener {
         int fd;
         int32_t number; /* JavaScript's */
         int burst; /* how many to accept at once */
+        int patience; /* in so many turns one, since there was no second one lately */
         uint64_t last_turn; /* when it was ready last */
         bool is_listening;
 };
@@ -293,8 +296,11 @@ void release_poller(struct poller *poller);
 /* Handles the first of `events`, and what else is pending. */
 void run_turn(struct poller *poller, uint32_t event_count);
 
-/* Takes ownership of `fd`, a connection of user `uid`, even if it fails; a slot or -errno. */
-int32_t open_connection(struct poller *poller, int fd, uint32_t uid);
+/*
+ * Takes ownership of `fd`, a connection of user `uid`, even if it fails; a slot or -errno. `is_sole`: no other
+ * descriptor refers to the same socket.
+ */
+int32_t open_connection(struct poller *poller, int fd, uint32_t uid, bool is_sole);
 struct connection *find_connection(struct poller *poller, int32_t slot);
 /* 0 or -errno. */
 int update_interest(struct poller *poller, struct connection *connection);

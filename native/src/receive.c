@@ -27,10 +27,12 @@ void accept_connections(struct poller *poller, struct listener *listener, int32_
         bool is_busy = listener->last_turn + 1 == poller->turn;
         int i;
 
-        if (!is_busy || listener->burst == 0)
+        if (!is_busy || listener->burst == 0 || listener->patience > 0)
                 listener->burst = 1;
         else if (listener->burst < MAX_ACCEPTS)
                 listener->burst *= 2;
+        if (listener->patience > 0)
+                listener->patience--;
         listener->last_turn = poller->turn;
         for (i = 0; i < listener->burst && poller->record_count < poller->record_capacity; i++) {
                 struct ucred credentials = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
@@ -50,13 +52,13 @@ void accept_connections(struct poller *poller, struct listener *listener, int32_
                         if (errno == EINTR || errno == ECONNABORTED)
                                 continue;
                         if (errno == EAGAIN)
-                                listener->burst = 0;
+                                listener->patience = ACCEPT_PATIENCE;
                         else
                                 report_accept_failure(poller, listener, index, errno);
                         return;
                 }
                 getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length);
-                slot = open_connection(poller, fd, credentials.uid);
+                slot = open_connection(poller, fd, credentials.uid, true);
                 if (slot < 0) {
                         report_accept_failure(poller, listener, index, -slot);
                         return;
