@@ -36,6 +36,7 @@ export class LaunchedService {
   #child: ChildProcess | null = null;
   #output: ServiceOutput | null = null;
   #isWanted = true;
+  #isCancelled = false;
 
   /** `ended` is called at most once, and not after `release`. */
   constructor(launch: Launch, conditions: ServiceConditions, ended: (end: LaunchEnd) => void) {
@@ -48,7 +49,10 @@ export class LaunchedService {
     return this.#child?.pid ?? null;
   }
 
-  /** It goes on by itself: nobody waits for it any more, and it keeps nobody from ending. */
+  /**
+   * It goes on by itself: nobody waits for it any more, and it keeps nobody from ending. One whose turn has not come
+   * is started all the same.
+   */
   release(): void {
     this.#isWanted = false;
     this.#output?.release();
@@ -57,13 +61,14 @@ export class LaunchedService {
 
   /** One that has become another user may be out of our reach: it is then left alone, as by dbus-daemon. */
   kill(): void {
+    this.#isCancelled = true;
     // First: that it cannot be killed is no way in which it ended.
     this.release();
     this.#child?.kill("SIGKILL");
   }
 
   start(): void {
-    if (!this.#isWanted) return;
+    if (this.#isCancelled) return;
     const [program = "", ...words] = this.launch.words;
     if (program === "") {
       this.#end({ errorCode: "ENOENT", lastLines: [] });
@@ -96,6 +101,7 @@ export class LaunchedService {
       complained.reader(child.stderr),
     ]);
     this.#output = output;
+    if (!this.#isWanted) this.release();
     child.once("exit", (exitCode, signal) => {
       const end = (): void => {
         clearTimeout(timer);
@@ -142,6 +148,7 @@ export class Launcher {
 
   /** Nothing more is launched. */
   close(): void {
+    this.#queue.kill();
     this.#conditions.close();
   }
 }

@@ -84,7 +84,6 @@ activation(
     const lines = [`exec > ${report.path}`, `sleep ${(TIMEOUT_MS / 1000) * 2}`, "echo lives"];
     const name = services.service(services.script(...lines));
     const serial = start(client, name);
-    await client.drain();
     await client.requestName(name);
     expect(brief(await client.replyTo(serial))).toBe("return 1");
     expect(await report.read()).toBe("lives\n");
