@@ -201,7 +201,8 @@ export interface Poller {
   /**
    * Runs the operations in words [0, wordCount) and writes all it can, now: within a turn or between.
    *
-   * Words of an operation: 0 the destination slot, or -n: n slots follow the fixed words; 1 the low 32
+   * Words of an operation: 0 the destination slot, or -n (n ≥ 2): n slots follow the fixed words, or -1: the connection
+   * with the slot in word 1 is closed, as by `close`, and the other words mean nothing; 1 the low 32
    * bits of the message's sequence number (these never differ by 2³¹ or more from one operation to the
    * next; the first one is below 2³¹); then three pieces that make the message: 2–4 segment, offset,
    * length; 5–6 offset and length in the arena; 7–9 segment, offset, length; 10 a descriptor set or 0.

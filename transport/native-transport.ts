@@ -66,6 +66,7 @@ interface Arrival {
 export class NativeTransport implements NativeLink {
   readonly poller: Poller;
   readonly #isHost: boolean;
+  #isInTurn = false;
   readonly #addon: Addon;
   readonly #stage: Stage;
   readonly #owner: ConnectionOwner;
@@ -114,7 +115,14 @@ export class NativeTransport implements NativeLink {
       copyLimit: COPY_BYTES,
       maxQueuedDescriptors,
       maxDescriptors,
-      onTurn: (recordCount: number) => this.#turn(recordCount),
+      onTurn: (recordCount: number) => {
+        this.#isInTurn = true;
+        try {
+          return this.#turn(recordCount);
+        } finally {
+          this.#isInTurn = false;
+        }
+      },
     });
     stage.usePoller(this.poller);
     this.#isHost = isHost;
@@ -163,7 +171,9 @@ export class NativeTransport implements NativeLink {
 
   close(slot: number): void {
     this.#connections[slot] = null;
-    this.poller.close(slot);
+    // What is staged in a turn is sure to be run at its end.
+    if (this.#isInTurn) this.#stage.close(slot);
+    else this.poller.close(slot);
     const arrival = this.#arrivals.get(slot);
     if (arrival === undefined) return;
     this.#arrivals.delete(slot);
@@ -312,7 +322,7 @@ export class NativeTransport implements NativeLink {
       processDescriptor: null,
     });
     if (connection === null) {
-      this.poller.close(slot);
+      this.#stage.close(slot);
       return;
     }
     this.#connections[slot] = connection;

@@ -15,6 +15,7 @@ const SENDER_BYTES = 2 * SENDER_FIELD_BYTES;
 /** Int32 words of an operation, see native/binding.ts. */
 const OPERATION_WORDS = 11;
 const OPERATION_CAPACITY = 1 << 16;
+const CLOSE_CONNECTION = -1;
 
 /**
  * The arena: one ArrayBuffer, known to the addon as segment 0.
@@ -167,6 +168,16 @@ export class Stage {
     words[at + 8] = this.#tailOffset;
     words[at + 9] = this.#tailLength;
     words[at + 10] = this.#descriptors;
+    this.#words = at + OPERATION_WORDS;
+  }
+
+  /** Closes what has this slot, behind what was staged for it. */
+  close(slot: number): void {
+    if (this.#words + OPERATION_WORDS > OPERATION_CAPACITY) this.#flushNative();
+    const at = this.#words;
+    this.#operation = -1;
+    this.operations[at] = CLOSE_CONNECTION;
+    this.operations[at + 1] = slot;
     this.#words = at + OPERATION_WORDS;
   }
 

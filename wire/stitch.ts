@@ -31,12 +31,14 @@ export function writeSenderField(
   const length = uniqueName.length;
   if (length > SENDER_NAME_BYTES) throw new RangeError(`unique name ${uniqueName} is too long`);
   const { bytes, view } = memory;
-  bytes.fill(0, offset, offset + SENDER_FIELD_BYTES);
-  view.setUint8(offset, SENDER);
-  view.setUint8(offset + 1, 1);
-  view.setUint8(offset + 2, 0x73);
+  bytes[offset] = SENDER;
+  bytes[offset + 1] = 1;
+  bytes[offset + 2] = 0x73;
+  bytes[offset + 3] = 0;
   view.setUint32(offset + 4, length, isLittleEndian);
-  for (let i = 0; i < length; i++) view.setUint8(offset + 8 + i, uniqueName.charCodeAt(i));
+  const name = offset + 8;
+  for (let i = 0; i < length; i++) bytes[name + i] = uniqueName.charCodeAt(i);
+  for (let i = name + length; i < offset + SENDER_FIELD_BYTES; i++) bytes[i] = 0;
   return 9 + length;
 }
 

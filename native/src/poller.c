@@ -245,12 +245,27 @@ static uint32_t call_on_turn(struct poller *poller) {
         return (uint32_t)words;
 }
 
+/* Most connections whose input is over have been closed by now: there is no need to tell epoll about those. */
+static void rest_from_input(struct poller *poller) {
+        struct slot_list *over = &poller->over;
+        uint32_t i;
+
+        for (i = 0; i < over->count; i++) {
+                struct connection *connection = find_connection(poller, (int32_t)over->slots[i]);
+
+                if (connection)
+                        update_interest(poller, connection);
+        }
+        over->count = 0;
+}
+
 static void end_turn(struct poller *poller, uint32_t word_count) {
         struct slot_list *retired = &poller->retired;
         bool has_more;
 
         keep_remainders(poller);
         run_flush(poller, word_count);
+        rest_from_input(poller);
         release_transient_sets(poller);
         memcpy(poller->free_slots.slots + poller->free_slots.count, retired->slots,
                retired->count * sizeof(*retired->slots));
@@ -378,6 +393,7 @@ void stop_poller(struct poller *poller) {
         free(poller->dirty.slots);
         free(poller->closing.slots);
         free(poller->pending.slots);
+        free(poller->over.slots);
         for (i = 0; i < REFS; i++)
                 if (poller->refs[i])
                         napi_delete_reference(poller->env, poller->refs[i]);
@@ -482,6 +498,7 @@ static bool read_options(struct poller *poller, napi_value options) {
 static bool allocate_lists(struct poller *poller) {
         struct slot_list *lists[] = {
                 &poller->free_slots, &poller->retired, &poller->dirty, &poller->closing, &poller->pending,
+                &poller->over,
         };
         size_t i;
 

@@ -29,6 +29,9 @@
 
 enum { RECORD_WORDS = 8, OPERATION_WORDS = 11 };
 
+/* The destination of an operation that closes the connection with the slot behind it. */
+enum { CLOSE_CONNECTION = -1 };
+
 /* Words of a record; see binding.ts. */
 enum { AT_SLOT, AT_KIND, AT_SEGMENT, AT_OFFSET, AT_LENGTH, AT_CONSUMED, AT_AUX, AT_AUX2 };
 
@@ -270,7 +273,7 @@ struct poller {
         struct connection **connections;
         uint32_t max_slots, used_slots, connection_count;
         struct slot_list free_slots, retired; /* retired: free when the turn is over */
-        struct slot_list dirty, closing, pending;
+        struct slot_list dirty, closing, pending, over; /* over: their input ended in this turn */
         struct table listeners; /* index in the table is the number epoll knows */
         uint32_t listener_count;
 

@@ -109,7 +109,10 @@ static void end_input(struct poller *poller, struct connection *connection, int 
                 connection->input_error = reason;
                 mark_pending(poller, connection);
         }
-        update_interest(poller, connection);
+        if (poller->is_in_turn)
+                poller->over.slots[poller->over.count++] = connection->slot;
+        else
+                update_interest(poller, connection);
 }
 
 /* 0 or a reason to close; owns the descriptors in any case. */

@@ -155,6 +155,14 @@ void run_operations(struct poller *poller, uint32_t word_count) {
                 struct message message;
                 int i;
 
+                if (destination == CLOSE_CONNECTION) {
+                        struct connection *connection = find_connection(poller, words[at + 1]);
+
+                        if (connection)
+                                close_connection(poller, connection);
+                        at += OPERATION_WORDS;
+                        continue;
+                }
                 read_message(poller, &message, words + at);
                 at += OPERATION_WORDS;
                 if (destination >= 0) {

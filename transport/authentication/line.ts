@@ -45,7 +45,7 @@ export class LineReader {
       }
       // Most lines come in one piece.
       if (this.#partial === "" && isWhole(bytes, at, stop)) {
-        this.#line = knownLine(bytes, at, stop - 2) ?? latin1(bytes, at, stop - 2);
+        this.#line = wholeLine(bytes, at, stop - 2);
         at = stop;
         break;
       }
@@ -115,14 +115,23 @@ function endOfLine(bytes: Uint8Array, offset: number, end: number): number {
 /** What every client says needs no new string. */
 const KNOWN_LINES = ["BEGIN", "NEGOTIATE_UNIX_FD", "DATA"];
 
-function knownLine(bytes: Uint8Array, offset: number, end: number): string | null {
-  for (const line of KNOWN_LINES) {
-    if (line.length !== end - offset) continue;
-    let i = 0;
-    while (i < line.length && bytes[offset + i] === line.charCodeAt(i)) i++;
-    if (i === line.length) return line;
-  }
-  return null;
+const AUTH = "AUTH ";
+/** Nor does how one client after the other of the same user begins. */
+let lastAuth = AUTH;
+
+function wholeLine(bytes: Uint8Array, offset: number, end: number): string {
+  if (isLine(bytes, offset, end, lastAuth)) return lastAuth;
+  for (const known of KNOWN_LINES) if (isLine(bytes, offset, end, known)) return known;
+  const line = latin1(bytes, offset, end);
+  if (line.startsWith(AUTH)) lastAuth = line;
+  return line;
+}
+
+function isLine(bytes: Uint8Array, offset: number, end: number, line: string): boolean {
+  if (line.length !== end - offset) return false;
+  let i = 0;
+  while (i < line.length && bytes[offset + i] === line.charCodeAt(i)) i++;
+  return i === line.length;
 }
 
 function latin1(bytes: Uint8Array, offset: number, end: number): string {
