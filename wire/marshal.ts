@@ -11,7 +11,7 @@ import {
   perSignature,
   type Type,
 } from "./signature.ts";
-import { Writer } from "./writer.ts";
+import { isShortAscii, Writer } from "./writer.ts";
 
 /** A value that its signature has no room for. The message says where: `body[2].a{sv}["Icon"]`. */
 export class ValueError extends TypeError {
@@ -103,7 +103,9 @@ function planOf(type: Type): Plan {
     case "s":
       return (writer, value) => {
         if (typeof value !== "string") throw misfit("s", value);
-        if (NOT_TEXT.test(value)) throw misfit("s without U+0000 and lone surrogates", value);
+        if (!isShortAscii(value) && NOT_TEXT.test(value)) {
+          throw misfit("s without U+0000 and lone surrogates", value);
+        }
         writer.writeString(value);
       };
     case "o":

@@ -3,7 +3,19 @@
 const INITIAL_BYTES = 256;
 /** So few bytes are copied faster one by one than by a view that has to be made first. */
 const COPY_LOOP_BYTES = 128;
+/** So few characters are looked at and written faster one by one than by an encoder. */
+const SHORT_TEXT = 64;
 const encoder = new TextEncoder();
+
+/** Is it short, of ASCII alone, and without U+0000? Most strings are. */
+export function isShortAscii(text: string): boolean {
+  if (text.length > SHORT_TEXT) return false;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === 0 || code > 0x7f) return false;
+  }
+  return true;
+}
 
 /** Writes values one behind the other; alignment counts from the first byte. */
 export class Writer {
@@ -95,6 +107,13 @@ export class Writer {
     this.align(4);
     const lengthAt = this.#skip(4);
     this.#reserve(3 * text.length + 1);
+    if (isShortAscii(text)) {
+      const at = this.#length;
+      for (let i = 0; i < text.length; i++) this.#bytes[at + i] = text.charCodeAt(i);
+      this.#view.setUint32(lengthAt, text.length, this.isLittleEndian);
+      this.#length = at + text.length + 1;
+      return;
+    }
     const { written } = encoder.encodeInto(text, this.#bytes.subarray(this.#length));
     this.#view.setUint32(lengthAt, written, this.isLittleEndian);
     this.#skip(written + 1);
