@@ -10,6 +10,12 @@ const LOOSE_COUNT_LIMIT = 16384;
 const LOOSE_BYTE_LIMIT = 4 << 20;
 
 const INITIAL_IDS = 1024;
+const INITIAL_SLOTS = 2048;
+/** Of so many slots one is left empty at least, so that a search ends soon. */
+const SLOTS_PER_EMPTY = 4;
+/** Texts are made once for the ids that were asked for last, if they are no longer than this. */
+const CACHED_TEXTS = 1024;
+const CACHED_TEXT_BYTES = 1024;
 const INITIAL_BYTES = 1 << 16;
 /** Keeps the bytes of a last word that belong to the string, by its length modulo 4. */
 const TAIL_MASK = new Int32Array([0, 0xff, 0xffff, 0xffffff]);
@@ -24,15 +30,16 @@ const TAIL_MASK = new Int32Array([0, 0xff, 0xffff, 0xffffff]);
  */
 export class Strings {
   readonly #seed: number = randomWord() >>> 1;
-  #slots: Int32Array = new Int32Array(INITIAL_IDS * 4);
-  #mask: number = INITIAL_IDS * 4 - 1;
-  #hashes: Int32Array = new Int32Array(INITIAL_IDS);
+  /** A hash table: an id in the low bits, which are as many as the index has; the hash in those above; or 0. */
+  #slots: Int32Array = new Int32Array(INITIAL_SLOTS);
+  #mask: number = INITIAL_SLOTS - 1;
   #lengths: Int32Array = new Int32Array(INITIAL_IDS);
   #offsets: Int32Array = new Int32Array(INITIAL_IDS);
   #references: Int32Array = new Int32Array(INITIAL_IDS);
   /** What a string is known to be valid as; see `StringKind` in header.ts. 0 until it was asked. */
   #kinds: Uint8Array = new Uint8Array(INITIAL_IDS);
-  #texts: (string | null)[] = [null];
+  readonly #texts: string[] = new Array<string>(CACHED_TEXTS).fill("");
+  readonly #textIds: Int32Array = new Int32Array(CACHED_TEXTS);
   #free: number[] = [];
   #next = 1;
   #store: Memory = new Memory(new ArrayBuffer(INITIAL_BYTES));
@@ -44,7 +51,7 @@ export class Strings {
 
   /** How many ids may exist, for arrays indexed by id; grows. */
   get capacity(): number {
-    return this.#hashes.length;
+    return this.#lengths.length;
   }
 
   /** Strings in the table. */
@@ -55,6 +62,30 @@ export class Strings {
   /** The id of these bytes, or 0 if the table has never seen them. */
   find(memory: Memory, offset: number, length: number): number {
     const view = memory.view;
+    const hash = this.#hash(view, offset, length);
+    this.#lastHash = hash;
+    const slots = this.#slots;
+    const mask = this.#mask;
+    const store = this.#store.view;
+    const wordsEnd = offset + (length & ~3);
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const found = word(slots, slot);
+      if (found === 0) return 0;
+      const id = found & mask;
+      if (((found ^ hash) & ~mask) !== 0 || word(this.#lengths, id) !== length) continue;
+      let theirs = word(this.#offsets, id);
+      let ours = offset;
+      for (; ours < wordsEnd; ours += 4, theirs += 4) {
+        if (store.getInt32(theirs, true) !== view.getInt32(ours, true)) break;
+      }
+      if (ours < wordsEnd) continue;
+      if ((length & 3) === 0) return id;
+      const tail = view.getInt32(ours, true) & word(TAIL_MASK, length & 3);
+      if (store.getInt32(theirs, true) === tail) return id;
+    }
+  }
+
+  #hash(view: DataView, offset: number, length: number): number {
     const wordsEnd = offset + (length & ~3);
     let hash = Math.imul(length, 0x9e3779b1) ^ this.#seed;
     let at = offset;
@@ -64,23 +95,7 @@ export class Strings {
     }
     const tail = (length & 3) === 0 ? 0 : view.getInt32(at, true) & word(TAIL_MASK, length & 3);
     hash = Math.imul(hash ^ tail, 0xc2b2ae35);
-    hash ^= hash >>> 13;
-    this.#lastHash = hash;
-    const slots = this.#slots;
-    const mask = this.#mask;
-    const store = this.#store.view;
-    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const id = word(slots, slot);
-      if (id === 0) return 0;
-      if (word(this.#hashes, id) !== hash || word(this.#lengths, id) !== length) continue;
-      let theirs = word(this.#offsets, id);
-      let ours = offset;
-      for (; ours < wordsEnd; ours += 4, theirs += 4) {
-        if (store.getInt32(theirs, true) !== view.getInt32(ours, true)) break;
-      }
-      if (ours < wordsEnd) continue;
-      if ((length & 3) === 0 || store.getInt32(theirs, true) === tail) return id;
-    }
+    return hash ^ (hash >>> 13);
   }
 
   /** The id of these bytes; inserted, not held, if new. */
@@ -126,12 +141,14 @@ export class Strings {
 
   textOf(id: number): string {
     if (id === 0) return "";
-    let text = this.#texts[id] ?? null;
-    if (text === null) {
-      const offset = word(this.#offsets, id);
-      const store = this.#store.bytes;
-      text = Buffer.from(store.buffer, offset, word(this.#lengths, id)).toString("utf8");
-      this.#texts[id] = text;
+    const at = id % CACHED_TEXTS;
+    if (word(this.#textIds, at) === id) return this.#texts[at] as string; // at is below its length
+    const length = word(this.#lengths, id);
+    const { buffer } = this.#store.bytes;
+    const text = Buffer.from(buffer, word(this.#offsets, id), length).toString("utf8");
+    if (length <= CACHED_TEXT_BYTES) {
+      this.#textIds[at] = id;
+      this.#texts[at] = text;
     }
     return text;
   }
@@ -176,19 +193,22 @@ export class Strings {
 
   #forget(id: number): void {
     this.#lengths[id] = -1;
-    this.#texts[id] = null;
+    const at = id % CACHED_TEXTS;
+    if (word(this.#textIds, at) === id) {
+      this.#textIds[at] = 0;
+      this.#texts[at] = "";
+    }
     this.#kinds[id] = 0;
     this.#free.push(id);
   }
 
   #insert(memory: Memory, offset: number, length: number): number {
-    const hash = this.#lastHash;
-    if (this.#free.length === 0 && this.#next === this.#hashes.length) this.#grow();
+    if (this.#free.length === 0 && this.#next === this.#lengths.length) this.#grow();
+    const slotCount = this.#slots.length;
+    if (this.size >= slotCount - slotCount / SLOTS_PER_EMPTY) this.#rehash(2 * slotCount);
     const id = this.#free.pop() ?? this.#next++;
-    this.#hashes[id] = hash;
     this.#lengths[id] = length;
     this.#references[id] = 0;
-    this.#texts[id] = null;
     this.#kinds[id] = 0;
     const end = padded(this.#storeEnd + length);
     if (end + SLACK_BYTES > this.#store.bytes.length) this.#growStore(end);
@@ -199,33 +219,33 @@ export class Strings {
     this.#storeEnd = end;
     this.#looseCount++;
     this.#looseBytes += length;
-    this.#place(id);
+    this.#place(id, this.#lastHash);
     return id;
   }
 
-  #place(id: number): void {
-    let slot = word(this.#hashes, id) & this.#mask;
+  #place(id: number, hash: number): void {
+    let slot = hash & this.#mask;
     while (word(this.#slots, slot) !== 0) slot = (slot + 1) & this.#mask;
-    this.#slots[slot] = id;
+    this.#slots[slot] = (hash & ~this.#mask) | id;
   }
 
   #grow(): void {
-    const capacity = this.#hashes.length * 2;
-    this.#hashes = grown(this.#hashes, capacity);
+    const capacity = this.#lengths.length * 2;
     this.#lengths = grown(this.#lengths, capacity);
     this.#offsets = grown(this.#offsets, capacity);
     this.#references = grown(this.#references, capacity);
     const kinds = new Uint8Array(capacity);
     kinds.set(this.#kinds);
     this.#kinds = kinds;
-    this.#rehash(capacity * 4);
   }
 
   #rehash(slotCount: number): void {
     this.#slots = new Int32Array(slotCount);
     this.#mask = slotCount - 1;
     for (let id = 1; id < this.#next; id++) {
-      if (word(this.#lengths, id) >= 0) this.#place(id);
+      const length = word(this.#lengths, id);
+      if (length < 0) continue;
+      this.#place(id, this.#hash(this.#store.view, word(this.#offsets, id), length));
     }
   }
 
