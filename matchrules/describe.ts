@@ -3,11 +3,12 @@
 import type { Strings } from "../wire/intern.ts";
 import type { MessageType } from "../wire/protocol.ts";
 import {
+  FORM_KEYS,
+  FORM_PREFIX,
   RULE_KIND,
   SHAPE_BUCKETS,
-  SHAPE_KEYS,
+  SHAPE_FORM,
   SHAPE_NEXT,
-  SHAPE_PREFIX,
   SUBJECT_FIRST_SHAPE,
   SUBJECT_SENDER,
 } from "./layout.ts";
@@ -86,13 +87,14 @@ export function describeRule(
 }
 
 function namesOf(cells: Int32Array, shape: number): string {
-  const keys = cell(cells, shape + SHAPE_KEYS);
-  const prefix = cell(cells, shape + SHAPE_PREFIX);
+  const form = cell(cells, shape + SHAPE_FORM);
+  const keys = cell(cells, form + FORM_KEYS);
+  const prefix = cell(cells, form + FORM_PREFIX);
   const names: string[] = [];
   if ((keys & KEY_INTERFACE) !== 0) names.push("interface");
   if ((keys & KEY_MEMBER) !== 0) names.push("member");
   if ((keys & KEY_PATH) !== 0) names.push("path");
-  names.push(...equalArguments(cells, shape).map((index) => `arg${index}`));
+  names.push(...equalArguments(cells, form).map((index) => `arg${index}`));
   if (prefix === PREFIX_PATH) names.push("path_namespace");
   else if (prefix === PREFIX_NAME) names.push("arg0namespace");
   else if (prefix !== PREFIX_NONE) names.push(`arg${prefix - PREFIX_ARGUMENT}path`);

@@ -1,6 +1,7 @@
 /** Which cell of a record is what, for the records of `StoredRules`. */
 
 import { TABLE_CELLS } from "./record-table.ts";
+import { cell } from "./records.ts";
 
 /** A family of rules: those that broadcasts ask for. */
 export const BROADCAST: number = 0;
@@ -16,16 +17,22 @@ export const SUBJECT_FIRST_SHAPE: number = 2;
 export const SUBJECT_SHAPES: number = 3;
 export const SUBJECT_CELLS: number = 4;
 
+// A form: a set of keys that rules hash. Subjects share them.
+export const FORM_KEYS: number = TABLE_CELLS;
+export const FORM_ARGS_LOW: number = TABLE_CELLS + 1;
+export const FORM_ARGS_HIGH: number = TABLE_CELLS + 2;
+export const FORM_PREFIX: number = TABLE_CELLS + 3;
+export const FORM_WIDTH: number = TABLE_CELLS + 4;
+/** How many shapes have it. */
+export const FORM_USES: number = TABLE_CELLS + 5;
+export const FORM_CELLS: number = TABLE_CELLS + 6;
+
 // A shape: all rules of a subject that hash the same keys.
 export const SHAPE_NEXT: number = 0;
 export const SHAPE_SUBJECT: number = 1;
-export const SHAPE_KEYS: number = 2;
-export const SHAPE_ARGS_LOW: number = 3;
-export const SHAPE_ARGS_HIGH: number = 4;
-export const SHAPE_PREFIX: number = 5;
-export const SHAPE_WIDTH: number = 6;
-export const SHAPE_BUCKETS: number = 7;
-export const SHAPE_CELLS: number = 8;
+export const SHAPE_FORM: number = 2;
+export const SHAPE_BUCKETS: number = 3;
+export const SHAPE_CELLS: number = 4;
 
 // A bucket: all rules of a shape with the same hashed values, which follow it.
 export const BUCKET_SHAPE: number = TABLE_CELLS;
@@ -36,7 +43,22 @@ export const BUCKET_VALUES: number = TABLE_CELLS + 2;
 export const RULE_BUCKET: number = TABLE_CELLS;
 export const RULE_PREVIOUS: number = TABLE_CELLS + 1;
 export const RULE_NEXT: number = TABLE_CELLS + 2;
+/** The kind in the low bits, how many predicates follow in those above. */
 export const RULE_KIND: number = TABLE_CELLS + 3;
 export const RULE_FIRST_SUBSCRIPTION: number = TABLE_CELLS + 4;
-export const RULE_PREDICATE_COUNT: number = TABLE_CELLS + 5;
-export const RULE_PREDICATES: number = TABLE_CELLS + 6;
+export const RULE_PREDICATES: number = TABLE_CELLS + 5;
+
+const KIND_BITS = 8;
+
+export function kindCell(kind: number, predicateCount: number): number {
+  return kind | (predicateCount << KIND_BITS);
+}
+
+/** What `kindCell` was made from, beside the kind. */
+export function countOf(kind: number): number {
+  return kind >> KIND_BITS;
+}
+
+export function predicateCountOf(cells: Int32Array, rule: number): number {
+  return countOf(cell(cells, rule + RULE_KIND));
+}

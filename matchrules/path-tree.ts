@@ -22,7 +22,9 @@ const NODE_CELLS = TABLE_CELLS + 6;
 export class PathTree {
   readonly #strings: Strings;
   readonly #records: Records = new Records();
-  readonly #nodes: RecordTable = new RecordTable(this.#records);
+  readonly #nodes: RecordTable = new RecordTable(this.#records, (node) =>
+    mix(0, this.#get(node, STRING)),
+  );
 
   constructor(strings: Strings) {
     this.#strings = strings;

@@ -3,7 +3,7 @@
 import { ARGUMENT_OTHER } from "../wire/args.ts";
 import type { Strings } from "../wire/intern.ts";
 import type { MessageKeys } from "./message-keys.ts";
-import { HASH, NEXT_IN_CHAIN, RecordTable, TABLE_CELLS } from "./record-table.ts";
+import { NEXT_IN_CHAIN, RecordTable, TABLE_CELLS } from "./record-table.ts";
 import { cell, mix, Records } from "./records.ts";
 import { CHECK_PATH, CHECK_PATH_NAMESPACE } from "./rule-keys.ts";
 
@@ -27,7 +27,9 @@ export class Predicates {
   readonly #strings: Strings;
   readonly #secret: number;
   readonly #records: Records = new Records();
-  readonly #table: RecordTable = new RecordTable(this.#records);
+  readonly #table: RecordTable = new RecordTable(this.#records, (predicate) =>
+    this.#hashOf(this.checkOf(predicate), this.valueOf(predicate)),
+  );
   /** The values of argNpath, which are compared byte by byte. */
   readonly #paths: Map<number, Uint8Array> = new Map();
 
@@ -47,10 +49,8 @@ export class Predicates {
   /** The predicate for a check (one of the CHECK_ numbers) against the string `value`, or 0. */
   find(check: number, value: number): number {
     const { cells } = this.#records;
-    const hash = this.#hashOf(check, value);
-    let predicate = this.#table.first(hash);
+    let predicate = this.#table.first(this.#hashOf(check, value));
     for (; predicate !== 0; predicate = cell(cells, predicate + NEXT_IN_CHAIN)) {
-      if (cell(cells, predicate + HASH) !== hash) continue;
       if (cell(cells, predicate + CHECK) !== check) continue;
       if (cell(cells, predicate + VALUE) === value) break;
     }

@@ -2,27 +2,31 @@
 
 import { cell, type Records } from "./records.ts";
 
-/** The first two cells of every record in a table. */
+/** The first cell of every record in a table. */
 export const NEXT_IN_CHAIN: number = 0;
-export const HASH: number = 1;
 /** How many cells the table needs at the start of a record. */
-export const TABLE_CELLS: number = 2;
+export const TABLE_CELLS: number = 1;
 
 const INITIAL_CHAINS = 64;
 
 /**
  * Chains of records by hash. The caller walks a chain and compares:
  *
- * `for (r = table.first(hash); r !== 0; r = cells[r + NEXT_IN_CHAIN]) if (cells[r + HASH] === hash && …)`
+ * `for (r = table.first(hash); r !== 0; r = cells[r + NEXT_IN_CHAIN]) if (…)`
+ *
+ * A record does not keep its hash, which is made from what it says: it is asked for when the table grows.
  */
 export class RecordTable {
   readonly #records: Records;
+  readonly #hashOf: (record: number) => number;
   #chains: Int32Array = new Int32Array(INITIAL_CHAINS);
   #mask: number = INITIAL_CHAINS - 1;
   #size = 0;
 
-  constructor(records: Records) {
+  /** `hashOf` tells the hash of a record that is in the table. */
+  constructor(records: Records, hashOf: (record: number) => number) {
     this.#records = records;
+    this.#hashOf = hashOf;
   }
 
   /** Records in the table. */
@@ -41,13 +45,12 @@ export class RecordTable {
 
   insert(record: number, hash: number): void {
     if (++this.#size > this.#chains.length) this.#grow();
-    this.#records.cells[record + HASH] = hash;
     this.#link(record, hash);
   }
 
   remove(record: number): void {
     const { cells } = this.#records;
-    const chain = cell(cells, record + HASH) & this.#mask;
+    const chain = this.#hashOf(record) & this.#mask;
     const next = cell(cells, record + NEXT_IN_CHAIN);
     let before = cell(this.#chains, chain);
     this.#size--;
@@ -85,7 +88,7 @@ export class RecordTable {
     for (let record of old) {
       while (record !== 0) {
         const next = cell(cells, record + NEXT_IN_CHAIN);
-        this.#link(record, cell(cells, record + HASH));
+        this.#link(record, this.#hashOf(record));
         record = next;
       }
     }

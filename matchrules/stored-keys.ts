@@ -3,13 +3,14 @@
 import {
   BUCKET_SHAPE,
   BUCKET_VALUES,
+  FORM_ARGS_HIGH,
+  FORM_ARGS_LOW,
+  FORM_KEYS,
+  FORM_PREFIX,
+  predicateCountOf,
   RULE_BUCKET,
-  RULE_PREDICATE_COUNT,
   RULE_PREDICATES,
-  SHAPE_ARGS_HIGH,
-  SHAPE_ARGS_LOW,
-  SHAPE_KEYS,
-  SHAPE_PREFIX,
+  SHAPE_FORM,
   SHAPE_SUBJECT,
   SUBJECT_SENDER,
 } from "./layout.ts";
@@ -53,8 +54,9 @@ export interface StoredKey {
 export function storedKeys(cells: Int32Array, rule: number, predicates: Predicates): StoredKey[] {
   const bucket = cell(cells, rule + RULE_BUCKET);
   const shape = cell(cells, bucket + BUCKET_SHAPE);
-  const hashed = cell(cells, shape + SHAPE_KEYS);
-  const prefix = cell(cells, shape + SHAPE_PREFIX);
+  const form = cell(cells, shape + SHAPE_FORM);
+  const hashed = cell(cells, form + FORM_KEYS);
+  const prefix = cell(cells, form + FORM_PREFIX);
   const sender = cell(cells, cell(cells, shape + SHAPE_SUBJECT) + SUBJECT_SENDER);
   let at = bucket + BUCKET_VALUES;
   const next = (): number => cell(cells, at++);
@@ -64,13 +66,13 @@ export function storedKeys(cells: Int32Array, rule: number, predicates: Predicat
   if ((hashed & KEY_INTERFACE) !== 0) keys.push(headerKey("interface", next()));
   if ((hashed & KEY_MEMBER) !== 0) keys.push(headerKey("member", next()));
   if ((hashed & KEY_PATH) !== 0) keys.push(headerKey("path", next()));
-  for (const index of equalArguments(cells, shape)) keys.push(argumentKey(index, "string", next()));
+  for (const index of equalArguments(cells, form)) keys.push(argumentKey(index, "string", next()));
   if (prefix === PREFIX_PATH) keys.push(headerKey("path_namespace", next()));
   else if (prefix === PREFIX_NAME) keys.push(argumentKey(0, "namespace", next()));
   else if (prefix >= PREFIX_ARGUMENT) {
     keys.push(argumentKey(prefix - PREFIX_ARGUMENT, "path", next()));
   }
-  const end = rule + RULE_PREDICATES + cell(cells, rule + RULE_PREDICATE_COUNT);
+  const end = rule + RULE_PREDICATES + predicateCountOf(cells, rule);
   for (let check = rule + RULE_PREDICATES; check < end; check++) {
     keys.push(checkedKey(cell(cells, check), predicates));
   }
@@ -82,10 +84,10 @@ const ORDER: readonly StoredKeyName[] = [
   ...(["path_namespace", "destination", "argument"] as const),
 ];
 
-/** The arguments that a shape hashes because they must equal a value. */
-export function equalArguments(cells: Int32Array, shape: number): number[] {
-  const low = cell(cells, shape + SHAPE_ARGS_LOW);
-  const high = cell(cells, shape + SHAPE_ARGS_HIGH);
+/** The arguments that a form hashes because they must equal a value. */
+export function equalArguments(cells: Int32Array, form: number): number[] {
+  const low = cell(cells, form + FORM_ARGS_LOW);
+  const high = cell(cells, form + FORM_ARGS_HIGH);
   const indexes: number[] = [];
   for (let index = 0; index < 64; index++) {
     const isAsked = index < 32 ? (low >>> index) & 1 : (high >>> (index - 32)) & 1;

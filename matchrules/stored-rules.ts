@@ -12,21 +12,26 @@ import {
   BUCKET_FIRST_RULE,
   BUCKET_SHAPE,
   BUCKET_VALUES,
+  countOf,
+  FORM_ARGS_HIGH,
+  FORM_ARGS_LOW,
+  FORM_CELLS,
+  FORM_KEYS,
+  FORM_PREFIX,
+  FORM_USES,
+  FORM_WIDTH,
+  kindCell,
+  predicateCountOf,
   RULE_BUCKET,
   RULE_KIND,
   RULE_NEXT,
-  RULE_PREDICATE_COUNT,
   RULE_PREDICATES,
   RULE_PREVIOUS,
-  SHAPE_ARGS_HIGH,
-  SHAPE_ARGS_LOW,
   SHAPE_BUCKETS,
   SHAPE_CELLS,
-  SHAPE_KEYS,
+  SHAPE_FORM,
   SHAPE_NEXT,
-  SHAPE_PREFIX,
   SHAPE_SUBJECT,
-  SHAPE_WIDTH,
   SUBJECT_CELLS,
   SUBJECT_FAMILY,
   SUBJECT_FIRST_SHAPE,
@@ -35,7 +40,7 @@ import {
 } from "./layout.ts";
 import type { MessageKeys } from "./message-keys.ts";
 import type { Predicates } from "./predicate.ts";
-import { HASH, NEXT_IN_CHAIN, RecordTable } from "./record-table.ts";
+import { NEXT_IN_CHAIN, RecordTable } from "./record-table.ts";
 import { cell, mix, Records, withRoomFor } from "./records.ts";
 import type { MatchRule } from "./rule.ts";
 import { PREFIX_NONE, type RuleKeys } from "./rule-keys.ts";
@@ -52,8 +57,11 @@ export class StoredRules {
   readonly #secret: number;
   readonly #predicates: Predicates;
   readonly #messageKeys: MessageKeys;
-  readonly #buckets: RecordTable = new RecordTable(this.records);
-  readonly #rules: RecordTable = new RecordTable(this.records);
+  readonly #forms: RecordTable = new RecordTable(this.records, (form) => this.#hashOfForm(form));
+  readonly #buckets: RecordTable = new RecordTable(this.records, (bucket) =>
+    this.#hashOfBucket(bucket),
+  );
+  readonly #rules: RecordTable = new RecordTable(this.records, (rule) => this.#hashOfRule(rule));
   /** By family, then by the sender's string id; 0 is for rules without a sender. */
   readonly #subjects: Int32Array[] = [new Int32Array(64), new Int32Array(64), new Int32Array(64)];
   /** The predicates of the rule at hand. */
@@ -73,7 +81,8 @@ export class StoredRules {
 
   get usedBytes(): number {
     const subjects = this.#subjects.reduce((sum, array) => sum + array.byteLength, 0);
-    return this.records.usedBytes + this.#buckets.usedBytes + this.#rules.usedBytes + subjects;
+    const tables = this.#forms.usedBytes + this.#buckets.usedBytes + this.#rules.usedBytes;
+    return this.records.usedBytes + tables + subjects;
   }
 
   /** The subject of rules of `family` with this sender (0: with none), or 0. */
@@ -92,8 +101,7 @@ export class StoredRules {
     const { cells } = this.records;
     let bucket = this.#buckets.first(hash);
     for (; bucket !== 0; bucket = cell(cells, bucket + NEXT_IN_CHAIN)) {
-      if (cell(cells, bucket + HASH) !== hash || cell(cells, bucket + BUCKET_SHAPE) !== shape)
-        continue;
+      if (cell(cells, bucket + BUCKET_SHAPE) !== shape) continue;
       let same = 0;
       while (same < width && cell(cells, bucket + BUCKET_VALUES + same) === cell(values, same))
         same++;
@@ -145,15 +153,16 @@ export class StoredRules {
   drop(rule: number): void {
     const { cells } = this.records;
     const bucket = cell(cells, rule + RULE_BUCKET);
-    const count = cell(cells, rule + RULE_PREDICATE_COUNT);
-    for (let i = 0; i < count; i++)
-      this.#predicates.release(cell(cells, rule + RULE_PREDICATES + i));
+    const count = predicateCountOf(cells, rule);
     const previous = cell(cells, rule + RULE_PREVIOUS);
     const next = cell(cells, rule + RULE_NEXT);
     if (previous === 0) cells[bucket + BUCKET_FIRST_RULE] = next;
     else cells[previous + RULE_NEXT] = next;
     if (next !== 0) cells[next + RULE_PREVIOUS] = previous;
     this.#rules.remove(rule);
+    for (let i = 0; i < count; i++) {
+      this.#predicates.release(cell(cells, rule + RULE_PREDICATES + i));
+    }
     this.records.free(rule, RULE_PREDICATES + count);
     if (cell(cells, bucket + BUCKET_FIRST_RULE) === 0) this.#dropBucket(bucket);
   }
@@ -211,29 +220,40 @@ export class StoredRules {
   }
 
   #findShape(subject: number, keys: RuleKeys): number {
+    const form = this.#findForm(keys);
+    if (form === 0) return 0;
     const { cells } = this.records;
     let shape = cell(cells, subject + SUBJECT_FIRST_SHAPE);
-    for (; shape !== 0; shape = cell(cells, shape + SHAPE_NEXT)) {
-      if (
-        cell(cells, shape + SHAPE_KEYS) === keys.keys &&
-        cell(cells, shape + SHAPE_ARGS_LOW) === keys.argsLow &&
-        cell(cells, shape + SHAPE_ARGS_HIGH) === keys.argsHigh &&
-        cell(cells, shape + SHAPE_PREFIX) === keys.prefix
-      ) {
-        break;
-      }
+    while (shape !== 0 && cell(cells, shape + SHAPE_FORM) !== form) {
+      shape = cell(cells, shape + SHAPE_NEXT);
     }
     return shape;
   }
 
+  #findForm(keys: RuleKeys): number {
+    const { cells } = this.records;
+    const hash = this.#hashForm(keys.keys, keys.argsLow, keys.argsHigh, keys.prefix);
+    let form = this.#forms.first(hash);
+    for (; form !== 0; form = cell(cells, form + NEXT_IN_CHAIN)) {
+      if (
+        cell(cells, form + FORM_KEYS) === keys.keys &&
+        cell(cells, form + FORM_ARGS_LOW) === keys.argsLow &&
+        cell(cells, form + FORM_ARGS_HIGH) === keys.argsHigh &&
+        cell(cells, form + FORM_PREFIX) === keys.prefix
+      ) {
+        break;
+      }
+    }
+    return form;
+  }
+
   #findRule(bucket: number, keys: RuleKeys): number {
     const { cells } = this.records;
-    const hash = this.#hashRule(bucket, keys);
+    const hash = this.#hashRule(bucket, kindCell(keys.kind, keys.checkCount), this.#wanted, 0);
     let rule = this.#rules.first(hash);
     for (; rule !== 0; rule = cell(cells, rule + NEXT_IN_CHAIN)) {
-      if (cell(cells, rule + HASH) !== hash || cell(cells, rule + RULE_BUCKET) !== bucket) continue;
-      if (cell(cells, rule + RULE_KIND) !== keys.kind) continue;
-      if (cell(cells, rule + RULE_PREDICATE_COUNT) !== keys.checkCount) continue;
+      if (cell(cells, rule + RULE_BUCKET) !== bucket) continue;
+      if (cell(cells, rule + RULE_KIND) !== kindCell(keys.kind, keys.checkCount)) continue;
       let same = 0;
       while (
         same < keys.checkCount &&
@@ -246,9 +266,41 @@ export class StoredRules {
     return rule;
   }
 
-  #hashRule(bucket: number, keys: RuleKeys): number {
-    let hash = mix(mix(this.#secret, bucket), keys.kind);
-    for (let i = 0; i < keys.checkCount; i++) hash = mix(hash, cell(this.#wanted, i));
+  /** `predicates` has from `at` on as many as the `kind` says. */
+  #hashRule(bucket: number, kind: number, predicates: Int32Array, at: number): number {
+    let hash = mix(mix(this.#secret, bucket), kind);
+    const end = at + countOf(kind);
+    for (let i = at; i < end; i++) hash = mix(hash, cell(predicates, i));
+    return hash;
+  }
+
+  #hashOfRule(rule: number): number {
+    const { cells } = this.records;
+    const [bucket, kind] = [cell(cells, rule + RULE_BUCKET), cell(cells, rule + RULE_KIND)];
+    return this.#hashRule(bucket, kind, cells, rule + RULE_PREDICATES);
+  }
+
+  #hashForm(keys: number, argsLow: number, argsHigh: number, prefix: number): number {
+    return mix(mix(mix(mix(this.#secret, keys), argsLow), argsHigh), prefix);
+  }
+
+  #hashOfForm(form: number): number {
+    const { cells } = this.records;
+    const [low, high] = [cell(cells, form + FORM_ARGS_LOW), cell(cells, form + FORM_ARGS_HIGH)];
+    return this.#hashForm(
+      cell(cells, form + FORM_KEYS),
+      low,
+      high,
+      cell(cells, form + FORM_PREFIX),
+    );
+  }
+
+  #hashOfBucket(bucket: number): number {
+    const { cells } = this.records;
+    const shape = cell(cells, bucket + BUCKET_SHAPE);
+    const width = cell(cells, cell(cells, shape + SHAPE_FORM) + FORM_WIDTH);
+    let hash = this.hashOf(shape);
+    for (let i = 0; i < width; i++) hash = mix(hash, cell(cells, bucket + BUCKET_VALUES + i));
     return hash;
   }
 
@@ -264,16 +316,26 @@ export class StoredRules {
     return subject;
   }
 
+  #makeForm(keys: RuleKeys): number {
+    const form = this.records.allocate(FORM_CELLS);
+    const { cells } = this.records;
+    cells[form + FORM_KEYS] = keys.keys;
+    cells[form + FORM_ARGS_LOW] = keys.argsLow;
+    cells[form + FORM_ARGS_HIGH] = keys.argsHigh;
+    cells[form + FORM_PREFIX] = keys.prefix;
+    cells[form + FORM_WIDTH] = keys.width;
+    this.#forms.insert(form, this.#hashOfForm(form));
+    return form;
+  }
+
   #makeShape(subject: number, keys: RuleKeys): number {
+    const form = this.#findForm(keys) || this.#makeForm(keys);
     const shape = this.records.allocate(SHAPE_CELLS);
     const { cells } = this.records;
     cells[shape + SHAPE_NEXT] = cell(cells, subject + SUBJECT_FIRST_SHAPE);
     cells[shape + SHAPE_SUBJECT] = subject;
-    cells[shape + SHAPE_KEYS] = keys.keys;
-    cells[shape + SHAPE_ARGS_LOW] = keys.argsLow;
-    cells[shape + SHAPE_ARGS_HIGH] = keys.argsHigh;
-    cells[shape + SHAPE_PREFIX] = keys.prefix;
-    cells[shape + SHAPE_WIDTH] = keys.width;
+    cells[shape + SHAPE_FORM] = form;
+    cells[form + FORM_USES] = cell(cells, form + FORM_USES) + 1;
     cells[subject + SUBJECT_FIRST_SHAPE] = shape;
     cells[subject + SUBJECT_SHAPES] = cell(cells, subject + SUBJECT_SHAPES) + 1;
     return shape;
@@ -301,28 +363,28 @@ export class StoredRules {
     const { cells } = this.records;
     const next = cell(cells, bucket + BUCKET_FIRST_RULE);
     cells[rule + RULE_BUCKET] = bucket;
-    cells[rule + RULE_KIND] = keys.kind;
-    cells[rule + RULE_PREDICATE_COUNT] = keys.checkCount;
+    cells[rule + RULE_KIND] = kindCell(keys.kind, keys.checkCount);
     for (let i = 0; i < keys.checkCount; i++) {
       cells[rule + RULE_PREDICATES + i] = cell(this.#wanted, i);
     }
     cells[rule + RULE_NEXT] = next;
     if (next !== 0) cells[next + RULE_PREVIOUS] = rule;
     cells[bucket + BUCKET_FIRST_RULE] = rule;
-    this.#rules.insert(rule, this.#hashRule(bucket, keys));
+    this.#rules.insert(rule, this.#hashOfRule(rule));
     return rule;
   }
 
   #dropBucket(bucket: number): void {
     const { cells } = this.records;
     const shape = cell(cells, bucket + BUCKET_SHAPE);
-    const width = cell(cells, shape + SHAPE_WIDTH);
-    const prefix = cell(cells, shape + SHAPE_PREFIX);
+    const form = cell(cells, shape + SHAPE_FORM);
+    const width = cell(cells, form + FORM_WIDTH);
+    const prefix = cell(cells, form + FORM_PREFIX);
+    this.#buckets.remove(bucket);
     if (prefix !== PREFIX_NONE) {
       this.#messageKeys.removePrefix(prefix, cell(cells, bucket + BUCKET_VALUES + width - 1));
     }
     for (let i = 0; i < width; i++) this.#strings.release(cell(cells, bucket + BUCKET_VALUES + i));
-    this.#buckets.remove(bucket);
     this.records.free(bucket, BUCKET_VALUES + width);
     const buckets = cell(cells, shape + SHAPE_BUCKETS) - 1;
     cells[shape + SHAPE_BUCKETS] = buckets;
@@ -335,10 +397,21 @@ export class StoredRules {
     let link = subject + SUBJECT_FIRST_SHAPE;
     while (cell(cells, link) !== shape) link = cell(cells, link) + SHAPE_NEXT;
     cells[link] = cell(cells, shape + SHAPE_NEXT);
+    this.#dropForm(cell(cells, shape + SHAPE_FORM));
     this.records.free(shape, SHAPE_CELLS);
     const shapes = cell(cells, subject + SUBJECT_SHAPES) - 1;
     cells[subject + SUBJECT_SHAPES] = shapes;
     if (shapes === 0) this.#dropSubject(subject);
+  }
+
+  /** One shape less has it. */
+  #dropForm(form: number): void {
+    const { cells } = this.records;
+    const uses = cell(cells, form + FORM_USES) - 1;
+    cells[form + FORM_USES] = uses;
+    if (uses > 0) return;
+    this.#forms.remove(form);
+    this.records.free(form, FORM_CELLS);
   }
 
   #dropSubject(subject: number): void {

@@ -11,22 +11,23 @@ import {
   BROADCAST,
   BUCKET_FIRST_RULE,
   DORMANT,
+  FORM_ARGS_HIGH,
+  FORM_ARGS_LOW,
+  FORM_KEYS,
+  FORM_PREFIX,
+  predicateCountOf,
   RULE_FIRST_SUBSCRIPTION,
   RULE_KIND,
   RULE_NEXT,
-  RULE_PREDICATE_COUNT,
   RULE_PREDICATES,
-  SHAPE_ARGS_HIGH,
-  SHAPE_ARGS_LOW,
-  SHAPE_KEYS,
+  SHAPE_FORM,
   SHAPE_NEXT,
-  SHAPE_PREFIX,
   SUBJECT_FIRST_SHAPE,
   UNICAST,
 } from "./layout.ts";
 import { MessageKeys } from "./message-keys.ts";
 import { MESSAGE_NUMBER_LIMIT, Predicates } from "./predicate.ts";
-import { HASH, NEXT_IN_CHAIN, RecordTable, TABLE_CELLS } from "./record-table.ts";
+import { NEXT_IN_CHAIN, RecordTable, TABLE_CELLS } from "./record-table.ts";
 import { cell, mix, Records, withRoomFor } from "./records.ts";
 import type { MatchRule } from "./rule.ts";
 import {
@@ -101,7 +102,10 @@ export class SubscriptionIndex {
   readonly #predicates: Predicates;
   readonly #rules: StoredRules;
   readonly #records: Records = new Records();
-  readonly #subscriptions: RecordTable = new RecordTable(this.#records);
+  readonly #subscriptions: RecordTable = new RecordTable(this.#records, (subscription) => {
+    const { cells } = this.#records;
+    return this.#hashOf(cell(cells, subscription + RULE), cell(cells, subscription + SUBSCRIBER));
+  });
   /** By subscriber: the first of its subscriptions, its number of rules, and the last message it got. */
   #firsts: Int32Array = new Int32Array(16);
   #counts: Int32Array = new Int32Array(16);
@@ -299,7 +303,8 @@ export class SubscriptionIndex {
 
   #askShape(cells: Int32Array, shape: number): void {
     const { header } = this.#message;
-    const keys = cell(cells, shape + SHAPE_KEYS);
+    const form = cell(cells, shape + SHAPE_FORM);
+    const keys = cell(cells, form + FORM_KEYS);
     const values = this.#values;
     let hash = this.#rules.hashOf(shape);
     let width = 0;
@@ -319,7 +324,7 @@ export class SubscriptionIndex {
       hash = mix(hash, header.path);
     }
     for (let half = 0; half < 2; half++) {
-      let bits = cell(cells, shape + (half === 0 ? SHAPE_ARGS_LOW : SHAPE_ARGS_HIGH));
+      let bits = cell(cells, form + (half === 0 ? FORM_ARGS_LOW : FORM_ARGS_HIGH));
       for (; bits !== 0; bits &= bits - 1) {
         const id = this.#message.argumentId(half * 32 + 31 - Math.clz32(bits & -bits));
         if (id === 0) return;
@@ -327,7 +332,7 @@ export class SubscriptionIndex {
         hash = mix(hash, id);
       }
     }
-    const prefix = cell(cells, shape + SHAPE_PREFIX);
+    const prefix = cell(cells, form + FORM_PREFIX);
     if (prefix === PREFIX_NONE) {
       this.#askBucket(cells, this.#rules.findBucket(shape, hash, values, width));
       return;
@@ -353,7 +358,7 @@ export class SubscriptionIndex {
   }
 
   #holds(cells: Int32Array, rule: number): boolean {
-    const end = rule + RULE_PREDICATES + cell(cells, rule + RULE_PREDICATE_COUNT);
+    const end = rule + RULE_PREDICATES + predicateCountOf(cells, rule);
     for (let at = rule + RULE_PREDICATES; at < end; at++) {
       if (!this.#predicates.holds(cell(cells, at), this.#message, this.#number)) return false;
     }
@@ -415,10 +420,8 @@ export class SubscriptionIndex {
   #find(rule: number, subscriber: number): number {
     if (rule === 0) return 0;
     const { cells } = this.#records;
-    const hash = this.#hashOf(rule, subscriber);
-    let subscription = this.#subscriptions.first(hash);
+    let subscription = this.#subscriptions.first(this.#hashOf(rule, subscriber));
     for (; subscription !== 0; subscription = cell(cells, subscription + NEXT_IN_CHAIN)) {
-      if (cell(cells, subscription + HASH) !== hash) continue;
       if (cell(cells, subscription + RULE) !== rule) continue;
       if (cell(cells, subscription + SUBSCRIBER) === subscriber) break;
     }
