@@ -31,6 +31,9 @@ export interface StartedBus {
   stop(): Promise<void>;
 }
 
+/** Smaller blocks come and go with the messages; what holds a table grows beyond this soon. */
+const MAPPED_BLOCK_BYTES = 1 << 20;
+
 /**
  * Starts a bus that listens on every address in `options.listen`.
  *
@@ -40,6 +43,8 @@ export interface StartedBus {
 export async function startBus(options: StartOptions): Promise<StartedBus> {
   const log = options.log ?? silent;
   const { addon, missing } = findAddon(options.addon ?? "optional");
+  // Tables that have grown leave their old blocks behind. Not in somebody else's process.
+  if (options.hostsEventLoop === true) addon?.mapBlocksFrom(MAPPED_BLOCK_BYTES);
   const listeners: Listener[] = [];
   try {
     for (const address of options.listen) {

@@ -107,6 +107,12 @@ export interface Addon {
   closeOnExec(first: number): number;
   /** Sets RLIMIT_NOFILE of a process (0: this one); 0 or -errno (-EPERM: another user's, or more than the hard limit). */
   limitOpenFiles(processId: number, soft: number, hard: number): number;
+  /**
+   * From now on blocks of memory of `bytes` or more are mapped one by one, and given back to the kernel when they are
+   * freed: glibc otherwise raises its limit with every block that is freed, up to 32 MiB, and keeps what is below it.
+   * 0, -EINVAL, or -ENOSYS: another C library.
+   */
+  mapBlocksFrom(bytes: number): number;
   /** A memfd that holds a copy of `bytes` and may be sealed, or -errno. */
   memoryDescriptor(bytes: Uint8Array): number;
   /** Up to `byteLength` bytes from position 0 on, or -errno. */

@@ -16,6 +16,7 @@ NAPI_MODULE_INIT() {
                 { "duplicateDescriptor", NULL, duplicate_descriptor, NULL, NULL, NULL, napi_enumerable, NULL },
                 { "closeOnExec", NULL, close_on_exec, NULL, NULL, NULL, napi_enumerable, NULL },
                 { "limitOpenFiles", NULL, limit_open_files, NULL, NULL, NULL, napi_enumerable, NULL },
+                { "mapBlocksFrom", NULL, map_blocks_from, NULL, NULL, NULL, napi_enumerable, NULL },
                 { "memoryDescriptor", NULL, memory_descriptor, NULL, NULL, NULL, napi_enumerable, NULL },
                 { "readDescriptor", NULL, read_descriptor, NULL, NULL, NULL, napi_enumerable, NULL },
                 { "send", NULL, send_once, NULL, NULL, NULL, napi_enumerable, NULL },

@@ -3,6 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -243,6 +246,21 @@ napi_value limit_open_files(napi_env env, napi_callback_info info) {
         limit.rlim_cur = (rlim_t)soft;
         limit.rlim_max = (rlim_t)hard;
         return make_int32(env, prlimit(pid, RLIMIT_NOFILE, &limit, NULL) < 0 ? -errno : 0);
+}
+
+napi_value map_blocks_from(napi_env env, napi_callback_info info) {
+        napi_value value;
+        int32_t bytes;
+
+        if (!read_arguments(env, info, 1, &value, NULL) || !read_int32(env, value, &bytes))
+                return NULL;
+        if (bytes <= 0)
+                return make_int32(env, -EINVAL);
+#ifdef __GLIBC__
+        return make_int32(env, mallopt(M_MMAP_THRESHOLD, bytes) == 1 ? 0 : -EINVAL);
+#else
+        return make_int32(env, -ENOSYS);
+#endif
 }
 
 napi_value memory_descriptor(napi_env env, napi_callback_info info) {

@@ -35,6 +35,7 @@ napi_value close_descriptor(napi_env env, napi_callback_info info);
 napi_value duplicate_descriptor(napi_env env, napi_callback_info info);
 napi_value close_on_exec(napi_env env, napi_callback_info info);
 napi_value limit_open_files(napi_env env, napi_callback_info info);
+napi_value map_blocks_from(napi_env env, napi_callback_info info);
 napi_value memory_descriptor(napi_env env, napi_callback_info info);
 napi_value read_descriptor(napi_env env, napi_callback_info info);
 napi_value send_once(napi_env env, napi_callback_info info);

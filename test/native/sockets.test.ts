@@ -1,6 +1,6 @@
 /** The addon's single calls on sockets and descriptors. */
 
-import { spawn, spawnSync } from "node:child_process";
+import { execFile, spawn, spawnSync } from "node:child_process";
 import {
   closeSync,
   existsSync,
@@ -14,9 +14,10 @@ import {
 } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { openDescriptors, openedSince } from "../support/descriptors.ts";
-import { addon, drain, opened, pair, pattern, text } from "./rig.ts";
+import { addon, addonFile, drain, opened, pair, pattern, program, text } from "./rig.ts";
 
 const { EADDRINUSE, EBADF, ECONNREFUSED, EINVAL, EMSGSIZE, ENAMETOOLONG, ENOENT, ENOTSOCK } =
   constants.errno;
@@ -290,4 +291,14 @@ test("the limit of open files of this process, and of one that it has started", 
   expect(addon.limitOpenFiles(pid, -1, 200)).toBe(-EINVAL);
   child.kill();
   await ended;
+});
+
+test("blocks that are mapped go back to the kernel when they are freed, whatever lies between them", async () => {
+  const freed = async (...threshold: readonly string[]): Promise<number> => {
+    const words = ["--expose-gc", program("freed-blocks.mjs"), addonFile, ...threshold];
+    return Number((await promisify(execFile)(process.execPath, words)).stdout);
+  };
+  expect(addon.mapBlocksFrom(0)).toBe(-EINVAL);
+  expect(await freed(String(1 << 20))).toBeGreaterThan(60);
+  expect(await freed()).toBeLessThan(32);
 });
