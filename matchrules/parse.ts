@@ -4,13 +4,7 @@ import { Buffer } from "node:buffer";
 import { isBusName, isBusNamespace, isInterfaceName, isMemberName } from "../wire/names.ts";
 import { isObjectPath } from "../wire/object-path.ts";
 import { Limit, MessageType } from "../wire/protocol.ts";
-import {
-  type ArgumentKey,
-  type ArgumentKind,
-  type MatchRule,
-  type MatchRuleError,
-  matchRule,
-} from "./rule.ts";
+import type { ArgumentKey, ArgumentKind, MatchRule, MatchRuleError } from "./rule.ts";
 import { type Token, tokenize } from "./tokenize.ts";
 
 const TYPES: Readonly<Record<string, MessageType>> = {
@@ -41,12 +35,24 @@ export function parseMatchRule(
   }
   const tokens = tokenize(text);
   if ("code" in tokens) return tokens;
-  const draft: Draft = { ...matchRule({}), args: [] };
+  const draft: Draft = {
+    type: 0,
+    sender: null,
+    interface: null,
+    member: null,
+    path: null,
+    pathNamespace: null,
+    destination: null,
+    args: [],
+    eavesdrop: false,
+  };
   for (const token of tokens) {
     const error = readKey(draft, token);
     if (error !== null) return error;
   }
-  return matchRule(draft);
+  draft.args.sort((a, b) => a.index - b.index);
+  Object.freeze(draft.args);
+  return Object.freeze(draft);
 }
 
 function readKey(draft: Draft, token: Token): MatchRuleError | null {

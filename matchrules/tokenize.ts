@@ -55,6 +55,11 @@ interface Value {
  * another backslash included, it and the character are both literal. `null`: a quote stays open.
  */
 function readValue(text: string, start: number): Value | null {
+  // As nearly everybody writes it: one pair of apostrophes around it.
+  const close = text[start] === "'" ? text.indexOf("'", start + 1) : -1;
+  if (close > 0 && (close + 1 === text.length || text[close + 1] === ",")) {
+    return { text: text.slice(start + 1, close), end: Math.min(close + 2, text.length) };
+  }
   let value = "";
   let isQuoted = false;
   let at = start;
