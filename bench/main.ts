@@ -1,7 +1,7 @@
 /** `npm run bench`: buses beside each other, this tree against another commit, memory, or starts. */
 
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type BusProgram, findBus, onehopIn } from "./buses.ts";
@@ -17,9 +17,11 @@ import {
 } from "./machine.ts";
 import { formatMemory, MEMORY_LOAD, measureMemories } from "./memory.ts";
 import { type BenchOptions, parseOptions, USAGE } from "./options.ts";
+import { plotSvg } from "./plot.ts";
 import { policyContestants } from "./policies.ts";
 import { type Comparison, formatBesides, formatSpeed, summarize } from "./report.ts";
 import { measureModes, type RoundsPlan } from "./rounds.ts";
+import { curvesOf, formatScale, measureScale, panelsOf } from "./scale.ts";
 import { formatStarts, measureStarts } from "./startup.ts";
 
 /** See USAGE. */
@@ -164,6 +166,7 @@ async function measure(
   const report = {
     speed: () => reportSpeed(options, plan, buses, comparison, machine, hasColours),
     memory: () => reportMemory(options, plan, buses, machine, hasColours),
+    scale: () => reportScale(options, plan, buses, machine, hasColours),
     startup: () => reportStarts(options, plan, buses, machine, hasColours),
   };
   const failures = await report[options.action]();
@@ -210,6 +213,24 @@ async function reportSpeed(
   return result.failures;
 }
 
+async function reportScale(
+  options: BenchOptions,
+  plan: RoundsPlan,
+  buses: readonly string[],
+  machine: Machine,
+  hasColours: boolean,
+): Promise<readonly string[]> {
+  const result = await measureScale(plan, options.isShort);
+  const curves = curvesOf(result, buses);
+  if (options.isJson) {
+    console.log(JSON.stringify({ machine, rounds: plan.rounds, curves, ...result }));
+  } else console.log(formatScale(curves, buses, hasColours));
+  if (options.plot !== null) {
+    writeFileSync(options.plot, plotSvg("CPU time of buses by size", panelsOf(curves)));
+  }
+  return result.failures;
+}
+
 async function reportMemory(
   options: BenchOptions,
   plan: RoundsPlan,
@@ -244,6 +265,7 @@ function footOf(
   const method = {
     speed: `Medians of ${count} of ${seconds} s after ${warmupSeconds} s of warm-up; ${pinned}.`,
     memory: `Medians of ${count}; ${pinned}.`,
+    scale: `Medians of ${count} of ${seconds} s after ${warmupSeconds} s of warm-up; ${pinned}.`,
     startup: `${count}, nothing pinned.`,
   };
   return [

@@ -37,7 +37,7 @@ const FIGURES: readonly Figure[] = [
   { heading: "connection", digits: 0, target: 8192, of: ({ connectionBytes }) => connectionBytes },
   { heading: "name", digits: 0, target: null, of: ({ nameBytes }) => nameBytes },
   { heading: "waiting call", digits: 0, target: null, of: ({ replyBytes }) => replyBytes },
-  { heading: "rule", digits: 0, target: 450, of: ({ ruleBytes }) => ruleBytes },
+  { heading: "rule", digits: 0, target: 300, of: ({ ruleBytes }) => ruleBytes },
 ];
 
 /** Measures the memory of each bus in each round, in a fresh process. */

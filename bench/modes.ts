@@ -12,6 +12,8 @@ export interface Mode {
   readonly isShared: boolean;
   /** What is compared: CPU time per message, or the 99th percentile of round trips. */
   readonly compares: "cpu" | "p99";
+  /** Is it for onehop only, since other buses take too long or too much? */
+  readonly isOursAlone: boolean;
   /** How the bare relay joins the connections of this mode; null where it cannot stand in for a bus. */
   readonly relay: "pair" | "fanout" | null;
   /** Largest wanted ratio of what is compared to dbus-broker's; null where none is set. */
@@ -88,7 +90,8 @@ function isSelectedBy(mode: Mode, name: string): boolean {
   return mode.name === name || mode.name.startsWith(`${name}-`);
 }
 
-function mode(
+/** A mode that compares CPU time, with bus and load on CPUs of their own. `load` is split at spaces. */
+export function mode(
   name: string,
   title: string,
   load: string,
@@ -97,7 +100,7 @@ function mode(
 ): Mode {
   return {
     ...{ name, title, load: load.split(" "), relay, target },
-    ...{ sharesCpu: false, isShared: false, compares: "cpu" },
+    ...{ sharesCpu: false, isShared: false, isOursAlone: false, compares: "cpu" },
     ...{ throughputTarget: null, timesTarget: null },
   };
 }

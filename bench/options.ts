@@ -11,6 +11,7 @@ export const USAGE: string = `usage: npm run bench -- [options]
        npm run bench -- --memory [options]
        npm run bench -- --startup [options]
        npm run bench -- --policies [options]
+       npm run bench -- --scale [--plot FILE] [options]
 
 Measures message buses beside each other in alternating rounds. 'compare REF' measures this tree
 against another commit, branch or tag of its repository; --memory measures resident memory;
@@ -32,6 +33,9 @@ against another commit, branch or tag of its repository; --memory measures resid
   --startup        starts of each bus, beside 'node -e 0'
   --policies       onehop alone: everything allowed, 1 policy file, 500 of them; ${POLICY_MODES}
                    unless --modes says something else
+  --scale          what an operation costs among ever more idle connections, match rules, names
+                   and watchers (default 3 rounds)
+  --plot FILE      with --scale: also write the curves to FILE, as SVG
   --help           this text
 
 modes: ${MODES.map((mode) => mode.name).join(", ")}
@@ -43,7 +47,7 @@ exit codes: 0 all was measured; 1 a bus or a measurement failed (the rest is pri
 
 /** What to measure and for how long. */
 export interface BenchOptions {
-  readonly action: "speed" | "memory" | "startup";
+  readonly action: "speed" | "memory" | "startup" | "scale";
   /** The commit to compare this tree with, or null for a comparison of buses. */
   readonly reference: string | null;
   readonly modes: readonly Mode[];
@@ -57,6 +61,9 @@ export interface BenchOptions {
   readonly isJson: boolean;
   /** Whether onehop is measured with different numbers of policy files. */
   readonly hasPolicies: boolean;
+  readonly isShort: boolean;
+  /** Where to write a plot, or null. */
+  readonly plot: string | null;
 }
 
 /** A command line that was understood, a request for help, or what is wrong with it. */
@@ -92,13 +99,18 @@ function readOptions(args: readonly string[]): ParsedOptions {
       memory: { type: "boolean", default: false },
       startup: { type: "boolean", default: false },
       policies: { type: "boolean", default: false },
+      scale: { type: "boolean", default: false },
+      plot: { type: "string" },
       help: { type: "boolean", default: false },
     },
   });
   if (values.help) return { kind: "help" };
   const reference = readReference(positionals);
-  const action = values.startup ? "startup" : values.memory ? "memory" : "speed";
-  if (values.startup && values.memory) throw new Error("--startup and --memory do not go together");
+  const actions = (["startup", "memory", "scale"] as const).filter((name) => values[name]);
+  if (actions.length > 1) throw new Error(`--${actions.join(" and --")} do not go together`);
+  const action = actions[0] ?? "speed";
+  if (values.plot !== undefined && action !== "scale")
+    throw new Error("--plot goes with --scale only");
   if (reference !== null && action !== "speed")
     throw new Error(`compare and --${action} do not go together`);
   if (values.policies && (action !== "speed" || reference !== null || values.buses !== undefined))
@@ -107,7 +119,7 @@ function readOptions(args: readonly string[]): ParsedOptions {
     throw new Error("compare measures onehop only; leave --buses out");
 
   const isShort = values.short;
-  const defaultRounds = isShort ? 1 : action === "startup" ? 15 : 7;
+  const defaultRounds = isShort ? 1 : { startup: 15, scale: 3, speed: 7, memory: 7 }[action];
   return {
     kind: "options",
     options: {
@@ -122,6 +134,8 @@ function readOptions(args: readonly string[]): ParsedOptions {
       loadCpu: readCpu("--load-cpu", values["load-cpu"]),
       isJson: values.json,
       hasPolicies: values.policies,
+      isShort,
+      plot: values.plot ?? null,
     },
   };
 }

@@ -49,7 +49,8 @@ export async function measureModes(
     try {
       for (const mode of modes) {
         for (const program of turned(plan.programs, round)) {
-          if (program.isRelay && mode.relay === null) {
+          const isOurs = program.name === "onehop";
+          if ((program.isRelay && mode.relay === null) || (mode.isOursAlone && !isOurs)) {
             book.skip(mode.name, program.name);
             continue;
           }

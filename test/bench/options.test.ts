@@ -49,6 +49,13 @@ test("--memory measures memory", () => {
   expect(optionsOf("--memory").action).toBe("memory");
 });
 
+test("--scale takes three rounds, and may write a plot", () => {
+  expect(optionsOf("--scale", "--plot", "a.svg")).toMatchObject({
+    ...{ action: "scale", rounds: 3, plot: "a.svg", isShort: false },
+  });
+  expect(optionsOf("--scale", "--short")).toMatchObject({ rounds: 1, plot: null, isShort: true });
+});
+
 test("help is no error", () => {
   expect(parseOptions(["--help"])).toEqual({ kind: "help" });
 });
@@ -66,6 +73,8 @@ test.each([
   [["compare", "a", "b"], "'b' is one argument too many"],
   [["compare", "a", "--memory"], "do not go together"],
   [["compare", "a", "--buses", "onehop"], "leave --buses out"],
+  [["--scale", "--memory"], "--memory and --scale do not go together"],
+  [["--plot", "a.svg"], "--plot goes with --scale only"],
   [["faster"], "'faster' is not a command"],
   [["--fast"], "--fast"],
 ])("%j is refused with a reason", (args, reason) => {
