@@ -64,7 +64,7 @@ export const AXES: readonly Axis[] = [
   },
   {
     name: "watchers",
-    title: "telling one watcher of a change of owner, 1,000 changes a second at most",
+    title: "telling a watcher of a new owner",
     of: "watchers",
     sizes: [1, 10, 100, 1000],
     mostElsewhere: ALL,
