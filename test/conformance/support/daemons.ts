@@ -1,7 +1,7 @@
 /** Starts the bus under test: which one, the environment variable CONFORMANCE_BUS says. */
 
-import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
+import { closeSync, existsSync, openSync } from "node:fs";
 import { chmod, chown, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -41,6 +41,9 @@ export interface BusOptions {
 const HOUSE = join(import.meta.dirname, "../../..");
 const BROKER_LAUNCH = join(HOUSE, "bench/build/broker-launch");
 const START_MS = 10_000;
+
+/** A descriptor that every daemon has from whoever started it; Node closes none of its own accord from 16 on. */
+const INHERITED = 20;
 
 /** What CONFORMANCE_BUS asks for; `address=…` is judged as dbus-daemon is. */
 export const chosenBus: string = process.env["CONFORMANCE_BUS"] ?? "onehop";
@@ -89,11 +92,17 @@ export async function startBus(options: BusOptions = {}): Promise<RunningBus> {
           `--address=${options.listen ?? `unix:path=${path}`}`,
           ...(options.usesSystemd === true ? ["--systemd-activation"] : []),
         ];
+  const inherited = openSync("/dev/null", "r");
+  const stdio: StdioOptions = new Array(INHERITED + 1).fill("ignore");
+  stdio[1] = "pipe";
+  if (process.env["CONFORMANCE_VERBOSE"]) stdio[2] = "inherit";
+  stdio[INHERITED] = inherited;
   const daemon = spawn(program, [...before, ...flags], {
-    stdio: ["ignore", "pipe", process.env["CONFORMANCE_VERBOSE"] ? "inherit" : "ignore"],
+    stdio,
     env: { ...process.env, ...options.environment },
     ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
   });
+  closeSync(inherited);
   const first = await firstLine(daemon, program);
   // The other two make their sockets so themselves, and leave it to the policy who may connect.
   if (busKind === "dbus-broker") await chmod(path, 0o777);
