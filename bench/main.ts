@@ -105,7 +105,7 @@ async function comparePolicies(
 ): Promise<ExitCode> {
   const directory = mkdtempSync(join(tmpdir(), "onehop-bench-policies-"));
   try {
-    const programs = policyContestants(directory);
+    const programs = policyContestants(directory, options.policyFiles);
     const names = programs.map((program) => program.name);
     const subject = names.at(-1) ?? "";
     const comparison = { subject, references: names.slice(0, -1).reverse(), hasTargets: false };

@@ -1,5 +1,6 @@
 /** The command line of `npm run bench`. */
 
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { BUS_NAMES, type BusName } from "./buses.ts";
 import { MODES, type Mode, selectModes } from "./modes.ts";
@@ -33,6 +34,7 @@ against another commit, branch or tag of its repository; --memory measures resid
   --startup        starts of each bus, beside 'node -e 0'
   --policies       onehop alone: everything allowed, 1 policy file, 500 of them; ${POLICY_MODES}
                    unless --modes says something else
+  --policy-files F with --policies: the .conf files of the folder F in place of the 500
   --scale          what an operation costs among ever more idle connections, match rules, names
                    and watchers (default 3 rounds)
   --plot FILE      with --scale: also write the curves to FILE, as SVG
@@ -61,6 +63,8 @@ export interface BenchOptions {
   readonly isJson: boolean;
   /** Whether onehop is measured with different numbers of policy files. */
   readonly hasPolicies: boolean;
+  /** A folder of policy files to measure it with, or null. */
+  readonly policyFiles: string | null;
   readonly isShort: boolean;
   /** Where to write a plot, or null. */
   readonly plot: string | null;
@@ -99,6 +103,7 @@ function readOptions(args: readonly string[]): ParsedOptions {
       memory: { type: "boolean", default: false },
       startup: { type: "boolean", default: false },
       policies: { type: "boolean", default: false },
+      "policy-files": { type: "string" },
       scale: { type: "boolean", default: false },
       plot: { type: "string" },
       help: { type: "boolean", default: false },
@@ -115,6 +120,8 @@ function readOptions(args: readonly string[]): ParsedOptions {
     throw new Error(`compare and --${action} do not go together`);
   if (values.policies && (action !== "speed" || reference !== null || values.buses !== undefined))
     throw new Error("--policies goes with --modes, --rounds and times only");
+  if (values["policy-files"] !== undefined && !values.policies)
+    throw new Error("--policy-files goes with --policies only");
   if (reference !== null && values.buses !== undefined)
     throw new Error("compare measures onehop only; leave --buses out");
 
@@ -134,6 +141,7 @@ function readOptions(args: readonly string[]): ParsedOptions {
       loadCpu: readCpu("--load-cpu", values["load-cpu"]),
       isJson: values.json,
       hasPolicies: values.policies,
+      policyFiles: values["policy-files"] === undefined ? null : resolve(values["policy-files"]),
       isShort,
       plot: values.plot ?? null,
     },

@@ -1,6 +1,6 @@
 /** `--policies`: one bus with ever more policy files, as packages of a system bus install them. */
 
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type BusProgram, CONFIGURATION, dbusDaemon, onehopCommand } from "./buses.ts";
 
@@ -33,15 +33,31 @@ const SYSTEM_POLICY = `<policy context="default">
   <allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus.Debug.Stats"/>
 </policy>`;
 
-/** `onehop` with everything allowed, and with each number of policy files, which are written to `directory`. */
-export function policyContestants(directory: string): readonly BusProgram[] {
+/**
+ * `onehop` with everything allowed, and with each number of policy files, which are written to `directory`; with
+ * `files`, a folder of real ones, these take the place of the many.
+ */
+export function policyContestants(directory: string, files: string | null): readonly BusProgram[] {
   const command = onehopCommand();
+  const made = FILE_COUNTS.slice(0, files === null ? FILE_COUNTS.length : 1).map((count) =>
+    dbusDaemon(nameOf(count), command, writeConfiguration(directory, count)),
+  );
   return [
     dbusDaemon("everything allowed", command),
-    ...FILE_COUNTS.map((count) =>
-      dbusDaemon(nameOf(count), command, writeConfiguration(directory, count)),
-    ),
+    ...made,
+    ...(files === null ? [] : [realFiles(command, directory, files)]),
   ];
+}
+
+function realFiles(command: readonly string[], directory: string, files: string): BusProgram {
+  const count = readdirSync(files).filter((name) => name.endsWith(".conf")).length;
+  if (count === 0) throw new Error(`${files} has no .conf files`);
+  const include = `<includedir>${files}</includedir>`;
+  return dbusDaemon(
+    `${count} real policy files`,
+    command,
+    writeConfiguration(directory, 1, "real", include),
+  );
 }
 
 /** The heading of a contestant. */
@@ -49,9 +65,14 @@ export function nameOf(count: number): string {
   return count === 1 ? "1 policy file" : `${count} policy files`;
 }
 
-/** Limits and addresses of the ordinary bench; returns the path. */
-function writeConfiguration(directory: string, count: number): string {
-  const folder = join(directory, `policies-${count}`);
+/** Limits and addresses of the ordinary bench, and `more` elements; returns the path. */
+function writeConfiguration(
+  directory: string,
+  count: number,
+  name: string = String(count),
+  more = "",
+): string {
+  const folder = join(directory, `policies-${name}`);
   mkdirSync(folder);
   // Subscribers tell the publisher of dbload how far they are.
   const progress = '<allow send_interface="org.example.Load" send_member="Ack"/>';
@@ -62,12 +83,12 @@ function writeConfiguration(directory: string, count: number): string {
     const rules = serviceRules(`com.example.Service${i}`);
     writeFileSync(join(folder, `service-${i}.conf`), configuration(rules));
   }
-  const policies = `${SYSTEM_POLICY}<includedir>${folder}</includedir>`;
+  const policies = `${SYSTEM_POLICY}<includedir>${folder}</includedir>${more}`;
   const text = readFileSync(CONFIGURATION, "utf8").replace(
     /<policy[\s\S]*<\/policy>/,
     () => policies,
   );
-  const path = join(directory, `bus-${count}.conf`);
+  const path = join(directory, `bus-${name}.conf`);
   writeFileSync(path, text);
   return path;
 }

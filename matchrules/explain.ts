@@ -178,7 +178,7 @@ export class RuleReader {
 
   #hasPrefix(prefix: number, value: number): boolean {
     const count = this.#message.findPrefixes(prefix);
-    return this.#message.prefixes.subarray(0, count).includes(value);
+    return this.#message.prefixesOf(prefix).subarray(0, count).includes(value);
   }
 
   #saw(key: StoredKey): string | null {

@@ -7,13 +7,23 @@ import { Memory } from "../wire/memory.ts";
 import { Limit } from "../wire/protocol.ts";
 import { PathTree } from "./path-tree.ts";
 import { cell, withRoomFor } from "./records.ts";
-import { PREFIX_ARGUMENT, PREFIX_NAME, PREFIX_PATH } from "./rule-keys.ts";
+import {
+  CHECK_DESTINATION,
+  CHECK_EQUAL,
+  PREFIX_ARGUMENT,
+  PREFIX_LIMIT,
+  PREFIX_NAME,
+  PREFIX_NONE,
+  PREFIX_PATH,
+  prefixOf,
+} from "./rule-keys.ts";
 
 const { matchRuleBytes: RULE_BYTES, matchRuleArgument: LAST_ARGUMENT } = Limit;
 const SLASH = 0x2f;
 const DOT = 0x2e;
 const NOT_ASKED = -1;
-const INITIAL_PREFIXES = 64;
+const NO_PREFIXES = new Int32Array(0);
+const INITIAL_PREFIXES = 16;
 
 /**
  * The current message as the index sees it, worked out when first asked for and only once.
@@ -26,9 +36,6 @@ export class MessageKeys {
   args: Arguments;
   destinations: Int32Array = new Int32Array(0);
   destinationCount = 0;
-  /** The answer of the last `findPrefixes`. */
-  prefixes: Int32Array = new Int32Array(0);
-
   readonly #strings: Strings;
   readonly #tree: PathTree;
   readonly #argumentIds: Int32Array = new Int32Array(LAST_ARGUMENT + 1).fill(NOT_ASKED);
@@ -38,12 +45,12 @@ export class MessageKeys {
   readonly #pathLengths: Int32Array = new Int32Array(RULE_BYTES + 1);
   readonly #nameLengths: Int32Array = new Int32Array(RULE_BYTES + 1);
   readonly #argumentLengths: Int32Array = new Int32Array(RULE_BYTES + 1);
-  #paths: Int32Array = new Int32Array(INITIAL_PREFIXES);
-  #pathCount: number = NOT_ASKED;
-  /** Of the argument key that was asked for last; hardly a bus has rules with more than one. */
-  #prefix: number = NOT_ASKED;
-  #ofArgument: Int32Array = new Int32Array(INITIAL_PREFIXES);
-  #ofArgumentCount = 0;
+  readonly #oneValue: Int32Array = new Int32Array(1);
+  /** By prefix key: which prefixes of its value there are, and how many. */
+  readonly #prefixes: Int32Array[] = Array.from({ length: PREFIX_LIMIT }, () => NO_PREFIXES);
+  readonly #prefixCounts: Int32Array = new Int32Array(PREFIX_LIMIT).fill(NOT_ASKED);
+  readonly #askedPrefixes: Int32Array = new Int32Array(PREFIX_LIMIT);
+  #askedPrefixCount = 0;
 
   constructor(strings: Strings) {
     this.#strings = strings;
@@ -66,8 +73,10 @@ export class MessageKeys {
       this.#argumentIds[cell(this.#askedArguments, i)] = NOT_ASKED;
     }
     this.#askedCount = 0;
-    this.#pathCount = NOT_ASKED;
-    this.#prefix = NOT_ASKED;
+    for (let i = 0; i < this.#askedPrefixCount; i++) {
+      this.#prefixCounts[cell(this.#askedPrefixes, i)] = NOT_ASKED;
+    }
+    this.#askedPrefixCount = 0;
   }
 
   /** The id of a STRING argument; 0 if it is none or no rule can have it. */
@@ -83,24 +92,40 @@ export class MessageKeys {
     return id;
   }
 
-  /** Fills `prefixes` with all values of the key `prefix` that match the message; returns how many. */
+  /** Finds all values of the key `prefix` that match the message, for `prefixesOf`; returns how many. */
   findPrefixes(prefix: number): number {
-    if (prefix === PREFIX_PATH) {
-      if (this.#pathCount === NOT_ASKED) this.#findPaths();
-      this.prefixes = this.#paths;
-      return this.#pathCount;
-    }
-    if (this.#prefix !== prefix) {
-      this.#prefix = prefix;
-      this.#ofArgumentCount = 0;
-      if (prefix === PREFIX_NAME) this.#findNames();
-      else this.#findArgumentPaths(prefix - PREFIX_ARGUMENT);
-    }
-    this.prefixes = this.#ofArgument;
-    return this.#ofArgumentCount;
+    const known = cell(this.#prefixCounts, prefix);
+    if (known !== NOT_ASKED) return known;
+    this.#askedPrefixes[this.#askedPrefixCount++] = prefix;
+    this.#prefixCounts[prefix] = 0;
+    if (prefix === PREFIX_PATH) this.#findPaths();
+    else if (prefix === PREFIX_NAME) this.#findNames();
+    else this.#findArgumentPaths(prefix);
+    return cell(this.#prefixCounts, prefix);
   }
 
-  /** The index hashes the value `id` of the key `prefix` once more. */
+  /** What `findPrefixes` has found for this key: so many of these ids. */
+  prefixesOf(prefix: number): Int32Array {
+    return this.#prefixes[prefix] ?? NO_PREFIXES;
+  }
+
+  /** Finds all values with which this check holds for the message, for `valuesOf`; returns how many. */
+  findValues(check: number): number {
+    const prefix = prefixOf(check);
+    if (prefix !== PREFIX_NONE) return this.findPrefixes(prefix);
+    if (check === CHECK_DESTINATION) return this.destinationCount;
+    this.#oneValue[0] = this.argumentId(check - CHECK_EQUAL);
+    return cell(this.#oneValue, 0) === 0 ? 0 : 1;
+  }
+
+  /** What `findValues` has found last for this check: so many of these ids. */
+  valuesOf(check: number): Int32Array {
+    const prefix = prefixOf(check);
+    if (prefix !== PREFIX_NONE) return this.prefixesOf(prefix);
+    return check === CHECK_DESTINATION ? this.destinations : this.#oneValue;
+  }
+
+  /** The index looks for the value `id` of the key `prefix` once more. */
   addPrefix(prefix: number, id: number): void {
     const lengths = this.#lengthsOf(prefix);
     const length = this.#strings.lengthOf(id);
@@ -125,7 +150,6 @@ export class MessageKeys {
   #findPaths(): void {
     const { memory, pathOffset, pathLength } = this.header;
     const { bytes } = memory;
-    this.#pathCount = 0;
     if (pathLength === 0) return;
     this.#addPath(1);
     const end = Math.min(pathLength, RULE_BYTES);
@@ -136,10 +160,7 @@ export class MessageKeys {
 
   #addPath(length: number): void {
     if (cell(this.#pathLengths, length) === 0) return;
-    const id = this.#strings.find(this.header.memory, this.header.pathOffset, length);
-    if (id === 0) return;
-    this.#paths = withRoomFor(this.#paths, this.#pathCount);
-    this.#paths[this.#pathCount++] = id;
+    this.#addPrefix(PREFIX_PATH, this.header.pathOffset, length);
   }
 
   /** Argument 0 itself, and what is before each of its dots. */
@@ -152,13 +173,16 @@ export class MessageKeys {
     const { bytes } = this.header.memory;
     for (let length = 1; length <= end; length++) {
       if (cell(this.#nameLengths, length) === 0) continue;
-      if (length === whole || bytes[offset + length] === DOT) this.#addOfArgument(offset, length);
+      if (length === whole || bytes[offset + length] === DOT) {
+        this.#addPrefix(PREFIX_NAME, offset, length);
+      }
     }
   }
 
   /** The argument itself, its stems, and if it ends with a slash, all that is below it. */
-  #findArgumentPaths(index: number): void {
+  #findArgumentPaths(prefix: number): void {
     const { args } = this;
+    const index = prefix - PREFIX_ARGUMENT;
     if (args.type(index) === ARGUMENT_OTHER) return;
     const offset = args.offset(index);
     const whole = args.length(index);
@@ -167,19 +191,30 @@ export class MessageKeys {
     for (let length = 0; length <= end; length++) {
       if (cell(this.#argumentLengths, length) === 0) continue;
       const isStem = length > 0 && bytes[offset + length - 1] === SLASH;
-      if (length === whole || isStem) this.#addOfArgument(offset, length);
+      if (length === whole || isStem) this.#addPrefix(prefix, offset, length);
     }
     if (whole === 0 || whole > RULE_BYTES || bytes[offset + whole - 1] !== SLASH) return;
-    const id = this.#strings.find(this.header.memory, offset, whole);
-    if (id === 0) return;
-    this.#ofArgument = this.#tree.collect(id, this.#ofArgument, this.#ofArgumentCount);
-    this.#ofArgumentCount = this.#tree.collected;
+    this.#prefixes[prefix] = this.#tree.collect(
+      this.header.memory,
+      offset,
+      whole,
+      this.prefixesOf(prefix),
+      cell(this.#prefixCounts, prefix),
+    );
+    this.#prefixCounts[prefix] = this.#tree.collected;
   }
 
-  #addOfArgument(offset: number, length: number): void {
+  /** The message's value has a prefix of this length; does a rule? */
+  #addPrefix(prefix: number, offset: number, length: number): void {
     const id = this.#strings.find(this.header.memory, offset, length);
     if (id === 0) return;
-    this.#ofArgument = withRoomFor(this.#ofArgument, this.#ofArgumentCount);
-    this.#ofArgument[this.#ofArgumentCount++] = id;
+    const count = cell(this.#prefixCounts, prefix);
+    let list = this.prefixesOf(prefix);
+    if (count === list.length) {
+      list = withRoomFor(list, Math.max(count, INITIAL_PREFIXES - 1));
+      this.#prefixes[prefix] = list;
+    }
+    list[count] = id;
+    this.#prefixCounts[prefix] = count + 1;
   }
 }

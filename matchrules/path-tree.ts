@@ -1,6 +1,7 @@
 /** Which values of argNpath lie below a path that ends with a slash. */
 
 import type { Strings } from "../wire/intern.ts";
+import type { Memory } from "../wire/memory.ts";
 import { NEXT_IN_CHAIN, RecordTable, TABLE_CELLS } from "./record-table.ts";
 import { cell, mix, Records, withRoomFor } from "./records.ts";
 
@@ -12,9 +13,14 @@ const NEXT_SIBLING = TABLE_CELLS + 4;
 const USES = TABLE_CELLS + 5;
 const NODE_CELLS = TABLE_CELLS + 6;
 
+/** A string has a node for so many of its stems at most: what it costs must not be a subscriber's choice. */
+const STEM_LIMIT = 16;
+const SLASH = 0x2f;
+
 /**
  * A tree of strings. The parent of a string is its longest stem: its longest proper prefix that ends
- * with a slash. Stems that nobody uses are in the tree as long as something is below them.
+ * with a slash, or if it has more than 16 stems the 16th. Stems that nobody uses are in the tree as long as
+ * something is below them.
  *
  * A rule with `arg0path='/a/b/c'` also matches a message whose argument is `/a/`. No prefix of the
  * argument leads to that rule; this tree does, from `/a/` down.
@@ -38,7 +44,8 @@ export class PathTree {
   add(id: number): void {
     const text = this.#strings.textOf(id);
     let parent = 0;
-    for (let slash = text.indexOf("/"); slash >= 0; slash = text.indexOf("/", slash + 1)) {
+    let slash = text.indexOf("/");
+    for (let i = 0; i < STEM_LIMIT && slash >= 0; i++, slash = text.indexOf("/", slash + 1)) {
       const stem = this.#strings.hold(text.slice(0, slash + 1));
       parent = this.#findNode(stem) || this.#makeNode(stem, parent);
       this.#strings.release(stem);
@@ -58,17 +65,28 @@ export class PathTree {
     }
   }
 
-  /** Writes all used strings below `id` to `target` (or a longer copy of it) from `count` on; see `collected`. */
-  collect(id: number, target: Int32Array, count: number): Int32Array {
+  /**
+   * Writes all used strings below these bytes, which end with a slash, to `target` (or a longer copy of it) from
+   * `count` on; see `collected`.
+   */
+  collect(
+    memory: Memory,
+    offset: number,
+    length: number,
+    target: Int32Array,
+    count: number,
+  ): Int32Array {
     const { cells } = this.#records;
-    const root = this.#findNode(id);
+    const stem = stemLength(memory, offset, length);
+    const root = this.#findNode(this.#strings.find(memory, offset, stem));
     let list = target;
     this.collected = count;
     let node = root === 0 ? 0 : cell(cells, root + FIRST_CHILD);
     while (node !== 0) {
-      if (cell(cells, node + USES) > 0) {
+      const id = cell(cells, node + STRING);
+      if (cell(cells, node + USES) > 0 && this.#isBelow(id, stem, memory, offset, length)) {
         list = withRoomFor(list, this.collected);
-        list[this.collected++] = cell(cells, node + STRING);
+        list[this.collected++] = id;
       }
       let next = cell(cells, node + FIRST_CHILD);
       while (next === 0 && node !== root) {
@@ -82,6 +100,14 @@ export class PathTree {
 
   /** How many entries the target of the last `collect` has. */
   collected = 0;
+
+  /** Is a string below the stem also below the whole? */
+  #isBelow(id: number, stem: number, memory: Memory, offset: number, length: number): boolean {
+    if (stem === length) return true;
+    return (
+      this.#strings.lengthOf(id) > length && this.#strings.startsWith(id, memory, offset, length)
+    );
+  }
 
   #findNode(id: number): number {
     const { cells } = this.#records;
@@ -124,4 +150,13 @@ export class PathTree {
   #set(node: number, field: number, value: number): void {
     this.#records.cells[node + field] = value;
   }
+}
+
+/** The length of the longest stem of these bytes that has a node; they end with a slash. */
+function stemLength({ bytes }: Memory, offset: number, length: number): number {
+  let stems = 0;
+  for (let i = 0; i < length; i++) {
+    if (bytes[offset + i] === SLASH && ++stems === STEM_LIMIT) return i + 1;
+  }
+  return length;
 }

@@ -5,7 +5,13 @@ import type { Strings } from "../wire/intern.ts";
 import type { MessageKeys } from "./message-keys.ts";
 import { NEXT_IN_CHAIN, RecordTable, TABLE_CELLS } from "./record-table.ts";
 import { cell, mix, Records } from "./records.ts";
-import { CHECK_PATH, CHECK_PATH_NAMESPACE } from "./rule-keys.ts";
+import {
+  CHECK_PATH,
+  CHECK_PATH_NAMESPACE,
+  PREFIX_ARGUMENT,
+  PREFIX_NONE,
+  prefixOf,
+} from "./rule-keys.ts";
 
 const CHECK = TABLE_CELLS;
 const VALUE = TABLE_CELLS + 1;
@@ -26,6 +32,7 @@ const SLASH = 0x2f;
 export class Predicates {
   readonly #strings: Strings;
   readonly #secret: number;
+  readonly #messageKeys: MessageKeys;
   readonly #records: Records = new Records();
   readonly #table: RecordTable = new RecordTable(this.#records, (predicate) =>
     this.#hashOf(this.checkOf(predicate), this.valueOf(predicate)),
@@ -33,9 +40,10 @@ export class Predicates {
   /** The values of argNpath, which are compared byte by byte. */
   readonly #paths: Map<number, Uint8Array> = new Map();
 
-  constructor(strings: Strings, secret: number) {
+  constructor(strings: Strings, secret: number, messageKeys: MessageKeys) {
     this.#strings = strings;
     this.#secret = secret;
+    this.#messageKeys = messageKeys;
   }
 
   get size(): number {
@@ -72,13 +80,21 @@ export class Predicates {
     cells[predicate + REFERENCES] = references;
     if (references > 0) return;
     this.#table.remove(predicate);
-    this.#strings.release(cell(cells, predicate + VALUE));
+    const prefix = prefixOf(cell(cells, predicate + CHECK));
+    const value = cell(cells, predicate + VALUE);
+    if (prefix !== PREFIX_NONE) this.#messageKeys.removePrefix(prefix, value);
+    this.#strings.release(value);
     this.#paths.delete(predicate);
     this.#records.free(predicate, PREDICATE_CELLS);
   }
 
   checkOf(predicate: number): number {
     return cell(this.#records.cells, predicate + CHECK);
+  }
+
+  /** How many rules have it. */
+  referencesOf(predicate: number): number {
+    return cell(this.#records.cells, predicate + REFERENCES);
   }
 
   valueOf(predicate: number): number {
@@ -142,7 +158,9 @@ export class Predicates {
     this.#records.cells[predicate + CHECK] = check;
     this.#records.cells[predicate + VALUE] = value;
     this.#table.insert(predicate, this.#hashOf(check, value));
-    if (check >= CHECK_PATH && check < CHECK_PATH_NAMESPACE) {
+    const prefix = prefixOf(check);
+    if (prefix !== PREFIX_NONE) this.#messageKeys.addPrefix(prefix, value);
+    if (prefix >= PREFIX_ARGUMENT) {
       this.#paths.set(predicate, new TextEncoder().encode(this.#strings.textOf(value)));
     }
     return predicate;

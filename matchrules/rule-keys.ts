@@ -16,6 +16,8 @@ export const PREFIX_NONE: number = 0;
 export const PREFIX_PATH: number = 1;
 export const PREFIX_NAME: number = 2;
 export const PREFIX_ARGUMENT: number = 3;
+/** All prefixes are below this. */
+export const PREFIX_LIMIT: number = 67;
 
 /** Checks for what is not hashed; `+ N` for argument N. */
 export const CHECK_EQUAL: number = 0;
@@ -29,8 +31,6 @@ export const KIND_EAVESDROPS: number = 8;
 /** The copy that serves unicasts of an eavesdropper's rule which serves broadcasts, too. */
 export const KIND_ECHO: number = 16;
 
-/** An argNpath value with more stems (prefixes that end with a slash) is checked, not hashed; see path-tree.ts. */
-const STEM_LIMIT = 16;
 const ARGUMENT_LIMIT = 64;
 const VALUE_LIMIT = ARGUMENT_LIMIT + 4;
 
@@ -113,7 +113,7 @@ export class RuleKeys {
     if (this.prefix !== PREFIX_NONE) this.values[this.width++] = this.#prefixValue;
   }
 
-  #arrangeArgument({ index, kind, value }: ArgumentKey, id: number, mayHash: boolean): void {
+  #arrangeArgument({ index, kind }: ArgumentKey, id: number, mayHash: boolean): void {
     const mayHashPrefix = mayHash && this.prefix === PREFIX_NONE;
     switch (kind) {
       case "string":
@@ -130,11 +130,8 @@ export class RuleKeys {
         this.#hashPrefix(PREFIX_NAME, id);
         break;
       case "path":
-        if (mayHashPrefix && stemCount(value) <= STEM_LIMIT) {
-          this.#hashPrefix(PREFIX_ARGUMENT + index, id);
-        } else {
-          this.#check(CHECK_PATH + index, id);
-        }
+        if (mayHashPrefix) this.#hashPrefix(PREFIX_ARGUMENT + index, id);
+        else this.#check(CHECK_PATH + index, id);
         break;
     }
   }
@@ -177,8 +174,10 @@ export class RuleKeys {
   }
 }
 
-function stemCount(value: string): number {
-  let count = 0;
-  for (let at = value.indexOf("/"); at >= 0; at = value.indexOf("/", at + 1)) count++;
-  return count;
+/** The prefix key by which a check can be asked for what holds, or `PREFIX_NONE`. */
+export function prefixOf(check: number): number {
+  if (check === CHECK_PATH_NAMESPACE) return PREFIX_PATH;
+  return check >= CHECK_PATH && check < CHECK_PATH_NAMESPACE
+    ? PREFIX_ARGUMENT + check - CHECK_PATH
+    : PREFIX_NONE;
 }

@@ -3,12 +3,12 @@
 import {
   BUCKET_SHAPE,
   BUCKET_VALUES,
+  bucketOf,
   FORM_ARGS_HIGH,
   FORM_ARGS_LOW,
   FORM_KEYS,
   FORM_PREFIX,
   predicateCountOf,
-  RULE_BUCKET,
   RULE_PREDICATES,
   SHAPE_FORM,
   SHAPE_SUBJECT,
@@ -52,7 +52,7 @@ export interface StoredKey {
 
 /** All keys that have a string for a value, in the order of canonical texts. */
 export function storedKeys(cells: Int32Array, rule: number, predicates: Predicates): StoredKey[] {
-  const bucket = cell(cells, rule + RULE_BUCKET);
+  const bucket = bucketOf(cells, rule);
   const shape = cell(cells, bucket + BUCKET_SHAPE);
   const form = cell(cells, shape + SHAPE_FORM);
   const hashed = cell(cells, form + FORM_KEYS);

@@ -9,9 +9,17 @@ import {
 } from "./describe.ts";
 import { type Explanation, type MatchQuestion, RuleReader } from "./explain.ts";
 import {
+  BRANCH_BUCKET,
+  BRANCH_CELLS,
+  BRANCH_CHECK,
+  BRANCH_FIRST_TWIG,
+  BRANCH_NEXT,
+  BRANCH_TWIGS,
+  BUCKET_FIRST_BRANCH,
   BUCKET_FIRST_RULE,
   BUCKET_SHAPE,
   BUCKET_VALUES,
+  bucketOf,
   countOf,
   FORM_ARGS_HIGH,
   FORM_ARGS_LOW,
@@ -22,9 +30,9 @@ import {
   FORM_WIDTH,
   kindCell,
   predicateCountOf,
-  RULE_BUCKET,
   RULE_KIND,
   RULE_NEXT,
+  RULE_PARENT,
   RULE_PREDICATES,
   RULE_PREVIOUS,
   SHAPE_BUCKETS,
@@ -37,6 +45,12 @@ import {
   SUBJECT_FIRST_SHAPE,
   SUBJECT_SENDER,
   SUBJECT_SHAPES,
+  TWIG_BRANCH,
+  TWIG_CELLS,
+  TWIG_FIRST_RULE,
+  TWIG_NEXT,
+  TWIG_PREDICATE,
+  TWIG_PREVIOUS,
 } from "./layout.ts";
 import type { MessageKeys } from "./message-keys.ts";
 import type { Predicates } from "./predicate.ts";
@@ -62,6 +76,7 @@ export class StoredRules {
     this.#hashOfBucket(bucket),
   );
   readonly #rules: RecordTable = new RecordTable(this.records, (rule) => this.#hashOfRule(rule));
+  readonly #twigs: RecordTable = new RecordTable(this.records, (twig) => this.#hashOfTwig(twig));
   /** By family, then by the sender's string id; 0 is for rules without a sender. */
   readonly #subjects: Int32Array[] = [new Int32Array(64), new Int32Array(64), new Int32Array(64)];
   /** The predicates of the rule at hand. */
@@ -81,8 +96,8 @@ export class StoredRules {
 
   get usedBytes(): number {
     const subjects = this.#subjects.reduce((sum, array) => sum + array.byteLength, 0);
-    const tables = this.#forms.usedBytes + this.#buckets.usedBytes + this.#rules.usedBytes;
-    return this.records.usedBytes + tables + subjects;
+    const tables = [this.#forms, this.#buckets, this.#rules, this.#twigs];
+    return tables.reduce((sum, table) => sum + table.usedBytes, this.records.usedBytes + subjects);
   }
 
   /** The subject of rules of `family` with this sender (0: with none), or 0. */
@@ -108,6 +123,17 @@ export class StoredRules {
       if (same === width) break;
     }
     return bucket;
+  }
+
+  /** The twig of the `branch` for this predicate, or 0. */
+  findTwig(branch: number, predicate: number): number {
+    const { cells } = this.records;
+    let twig = this.#twigs.first(this.#hashTwig(branch, predicate));
+    for (; twig !== 0; twig = cell(cells, twig + NEXT_IN_CHAIN)) {
+      if (cell(cells, twig + TWIG_BRANCH) !== branch) continue;
+      if (cell(cells, twig + TWIG_PREDICATE) === predicate) break;
+    }
+    return twig;
   }
 
   /** The stored rule that equals the one in `keys`, or 0. Arranges `keys` as `isReduced` says. */
@@ -152,19 +178,25 @@ export class StoredRules {
   /** Forgets a rule, and what only it had: bucket, shape, subject, predicates, strings. */
   drop(rule: number): void {
     const { cells } = this.records;
-    const bucket = cell(cells, rule + RULE_BUCKET);
+    const bucket = bucketOf(cells, rule);
+    const parent = cell(cells, rule + RULE_PARENT);
     const count = predicateCountOf(cells, rule);
+    const first = parent + (count === 0 ? BUCKET_FIRST_RULE : TWIG_FIRST_RULE);
     const previous = cell(cells, rule + RULE_PREVIOUS);
     const next = cell(cells, rule + RULE_NEXT);
-    if (previous === 0) cells[bucket + BUCKET_FIRST_RULE] = next;
+    if (previous === 0) cells[first] = next;
     else cells[previous + RULE_NEXT] = next;
     if (next !== 0) cells[next + RULE_PREVIOUS] = previous;
     this.#rules.remove(rule);
+    if (count > 0 && cell(cells, first) === 0) this.#dropTwig(parent);
     for (let i = 0; i < count; i++) {
       this.#predicates.release(cell(cells, rule + RULE_PREDICATES + i));
     }
     this.records.free(rule, RULE_PREDICATES + count);
-    if (cell(cells, bucket + BUCKET_FIRST_RULE) === 0) this.#dropBucket(bucket);
+    const hasOthers =
+      cell(cells, bucket + BUCKET_FIRST_RULE) !== 0 ||
+      cell(cells, bucket + BUCKET_FIRST_BRANCH) !== 0;
+    if (!hasOthers) this.#dropBucket(bucket);
   }
 
   /** What the record says, as a rule again. */
@@ -175,7 +207,7 @@ export class StoredRules {
   /** `BROADCAST`, `UNICAST` or `DORMANT`. */
   familyOf(rule: number): number {
     const { cells } = this.records;
-    const shape = cell(cells, cell(cells, rule + RULE_BUCKET) + BUCKET_SHAPE);
+    const shape = cell(cells, bucketOf(cells, rule) + BUCKET_SHAPE);
     return cell(cells, cell(cells, shape + SHAPE_SUBJECT) + SUBJECT_FAMILY);
   }
 
@@ -209,7 +241,7 @@ export class StoredRules {
   /** Does this stored rule name no sender? */
   isSenderless(rule: number): boolean {
     const { cells } = this.records;
-    const shape = cell(cells, cell(cells, rule + RULE_BUCKET) + BUCKET_SHAPE);
+    const shape = cell(cells, bucketOf(cells, rule) + BUCKET_SHAPE);
     return cell(cells, cell(cells, shape + SHAPE_SUBJECT) + SUBJECT_SENDER) === 0;
   }
 
@@ -252,8 +284,8 @@ export class StoredRules {
     const hash = this.#hashRule(bucket, kindCell(keys.kind, keys.checkCount), this.#wanted, 0);
     let rule = this.#rules.first(hash);
     for (; rule !== 0; rule = cell(cells, rule + NEXT_IN_CHAIN)) {
-      if (cell(cells, rule + RULE_BUCKET) !== bucket) continue;
       if (cell(cells, rule + RULE_KIND) !== kindCell(keys.kind, keys.checkCount)) continue;
+      if (bucketOf(cells, rule) !== bucket) continue;
       let same = 0;
       while (
         same < keys.checkCount &&
@@ -276,8 +308,17 @@ export class StoredRules {
 
   #hashOfRule(rule: number): number {
     const { cells } = this.records;
-    const [bucket, kind] = [cell(cells, rule + RULE_BUCKET), cell(cells, rule + RULE_KIND)];
-    return this.#hashRule(bucket, kind, cells, rule + RULE_PREDICATES);
+    const kind = cell(cells, rule + RULE_KIND);
+    return this.#hashRule(bucketOf(cells, rule), kind, cells, rule + RULE_PREDICATES);
+  }
+
+  #hashTwig(branch: number, predicate: number): number {
+    return mix(mix(this.#secret, branch), predicate);
+  }
+
+  #hashOfTwig(twig: number): number {
+    const { cells } = this.records;
+    return this.#hashTwig(cell(cells, twig + TWIG_BRANCH), cell(cells, twig + TWIG_PREDICATE));
   }
 
   #hashForm(keys: number, argsLow: number, argsHigh: number, prefix: number): number {
@@ -360,18 +401,89 @@ export class StoredRules {
 
   #makeRule(bucket: number, keys: RuleKeys): number {
     const rule = this.records.allocate(RULE_PREDICATES + keys.checkCount);
+    const parent = keys.checkCount === 0 ? bucket : this.#twigFor(bucket, this.#rarest(keys));
     const { cells } = this.records;
-    const next = cell(cells, bucket + BUCKET_FIRST_RULE);
-    cells[rule + RULE_BUCKET] = bucket;
+    const first = parent + (keys.checkCount === 0 ? BUCKET_FIRST_RULE : TWIG_FIRST_RULE);
+    const next = cell(cells, first);
+    cells[rule + RULE_PARENT] = parent;
     cells[rule + RULE_KIND] = kindCell(keys.kind, keys.checkCount);
     for (let i = 0; i < keys.checkCount; i++) {
       cells[rule + RULE_PREDICATES + i] = cell(this.#wanted, i);
     }
     cells[rule + RULE_NEXT] = next;
     if (next !== 0) cells[next + RULE_PREVIOUS] = rule;
-    cells[bucket + BUCKET_FIRST_RULE] = rule;
+    cells[first] = rule;
     this.#rules.insert(rule, this.#hashOfRule(rule));
     return rule;
+  }
+
+  /** Of the predicates of the rule at hand the one that the fewest rules have: it tells the most. */
+  #rarest(keys: RuleKeys): number {
+    let rarest = cell(this.#wanted, 0);
+    for (let i = 1; i < keys.checkCount; i++) {
+      const predicate = cell(this.#wanted, i);
+      if (this.#predicates.referencesOf(predicate) < this.#predicates.referencesOf(rarest)) {
+        rarest = predicate;
+      }
+    }
+    return rarest;
+  }
+
+  /** The bucket's twig for the predicate, made if there is none. */
+  #twigFor(bucket: number, predicate: number): number {
+    const branch = this.#branchFor(bucket, this.#predicates.checkOf(predicate));
+    const known = this.findTwig(branch, predicate);
+    if (known !== 0) return known;
+    const twig = this.records.allocate(TWIG_CELLS);
+    const { cells } = this.records;
+    const next = cell(cells, branch + BRANCH_FIRST_TWIG);
+    cells[twig + TWIG_BRANCH] = branch;
+    cells[twig + TWIG_PREDICATE] = predicate;
+    cells[twig + TWIG_NEXT] = next;
+    if (next !== 0) cells[next + TWIG_PREVIOUS] = twig;
+    cells[branch + BRANCH_FIRST_TWIG] = twig;
+    cells[branch + BRANCH_TWIGS] = cell(cells, branch + BRANCH_TWIGS) + 1;
+    this.#twigs.insert(twig, this.#hashTwig(branch, predicate));
+    return twig;
+  }
+
+  #branchFor(bucket: number, check: number): number {
+    const first = cell(this.records.cells, bucket + BUCKET_FIRST_BRANCH);
+    let branch = first;
+    while (branch !== 0 && cell(this.records.cells, branch + BRANCH_CHECK) !== check) {
+      branch = cell(this.records.cells, branch + BRANCH_NEXT);
+    }
+    if (branch !== 0) return branch;
+    branch = this.records.allocate(BRANCH_CELLS);
+    const { cells } = this.records;
+    cells[branch + BRANCH_NEXT] = first;
+    cells[branch + BRANCH_BUCKET] = bucket;
+    cells[branch + BRANCH_CHECK] = check;
+    cells[bucket + BUCKET_FIRST_BRANCH] = branch;
+    return branch;
+  }
+
+  #dropTwig(twig: number): void {
+    const { cells } = this.records;
+    const branch = cell(cells, twig + TWIG_BRANCH);
+    const previous = cell(cells, twig + TWIG_PREVIOUS);
+    const next = cell(cells, twig + TWIG_NEXT);
+    if (previous === 0) cells[branch + BRANCH_FIRST_TWIG] = next;
+    else cells[previous + TWIG_NEXT] = next;
+    if (next !== 0) cells[next + TWIG_PREVIOUS] = previous;
+    this.#twigs.remove(twig);
+    this.records.free(twig, TWIG_CELLS);
+    const twigs = cell(cells, branch + BRANCH_TWIGS) - 1;
+    cells[branch + BRANCH_TWIGS] = twigs;
+    if (twigs === 0) this.#dropBranch(branch);
+  }
+
+  #dropBranch(branch: number): void {
+    const { cells } = this.records;
+    let link = cell(cells, branch + BRANCH_BUCKET) + BUCKET_FIRST_BRANCH;
+    while (cell(cells, link) !== branch) link = cell(cells, link) + BRANCH_NEXT;
+    cells[link] = cell(cells, branch + BRANCH_NEXT);
+    this.records.free(branch, BRANCH_CELLS);
   }
 
   #dropBucket(bucket: number): void {

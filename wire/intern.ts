@@ -153,6 +153,17 @@ export class Strings {
     return text;
   }
 
+  /** Does the string begin with these bytes? */
+  startsWith(id: number, memory: Memory, offset: number, length: number): boolean {
+    if (word(this.#lengths, id) < length) return false;
+    const { bytes } = this.#store;
+    const start = word(this.#offsets, id);
+    for (let i = 0; i < length; i++) {
+      if (bytes[start + i] !== memory.bytes[offset + i]) return false;
+    }
+    return true;
+  }
+
   /** Bytes of the string. */
   lengthOf(id: number): number {
     return word(this.#lengths, id);

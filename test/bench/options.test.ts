@@ -1,5 +1,6 @@
 /** The command line of the bench. */
 
+import { resolve } from "node:path";
 import { expect, test } from "@jest/globals";
 import { MODES } from "../../bench/modes.ts";
 import { type BenchOptions, parseOptions } from "../../bench/options.ts";
@@ -54,6 +55,13 @@ test("--scale takes three rounds, and may write a plot", () => {
     ...{ action: "scale", rounds: 3, plot: "a.svg", isShort: false },
   });
   expect(optionsOf("--scale", "--short")).toMatchObject({ rounds: 1, plot: null, isShort: true });
+});
+
+test("--policies measures the files of a folder where one is given", () => {
+  expect(optionsOf("--policies")).toMatchObject({ hasPolicies: true, policyFiles: null });
+  const { policyFiles } = optionsOf("--policies", "--policy-files", "some/folder");
+  expect(policyFiles).toBe(resolve("some/folder"));
+  expect(parseOptions(["--policy-files", "folder"])).toMatchObject({ kind: "wrong" });
 });
 
 test("help is no error", () => {

@@ -2,6 +2,11 @@ import { expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { PathTree } from "../../matchrules/path-tree.ts";
 import { Strings } from "../../wire/intern.ts";
+import { Memory } from "../../wire/memory.ts";
+
+/** As many stems as have nodes, and more than that. */
+const deep = `${"/x".repeat(15)}/`;
+const deepest = `${"/x".repeat(20)}/`;
 
 const paths = fc.constantFrom(
   "",
@@ -15,6 +20,13 @@ const paths = fc.constantFrom(
   "//",
   "/é/x/",
   "/é/",
+  deep,
+  `${deep}a`,
+  `${deep}a/`,
+  `${deep}a/b`,
+  deepest,
+  `${deepest}a`,
+  `${deepest}a/b/`,
 );
 
 test("below a path are all used strings that start with it, but not the path itself", () => {
@@ -32,7 +44,19 @@ test("below a path are all used strings that start with it, but not the path its
         const [path] = used.splice(which % (used.length || 1), 1);
         if (path !== undefined) tree.remove(strings.findText(path));
       }
-      for (const above of ["/", "a/", "/a/", "/a/b/", "//", "/é/"]) {
+      for (const above of [
+        "/",
+        "a/",
+        "/a/",
+        "/a/b/",
+        "//",
+        "/é/",
+        "/x/",
+        deep,
+        deepest,
+        `${deep}a/`,
+        `${deepest}y/`,
+      ]) {
         const expected = used.filter((path) => path.startsWith(above) && path !== above);
         expect(below(tree, strings, above)).toEqual([...new Set(expected)].sort());
       }
@@ -55,6 +79,7 @@ test("an empty tree holds no strings", () => {
 });
 
 function below(tree: PathTree, strings: Strings, path: string): string[] {
-  const found = tree.collect(strings.findText(path), new Int32Array(1), 0);
+  const bytes = new TextEncoder().encode(path);
+  const found = tree.collect(Memory.of(bytes), 0, bytes.length, new Int32Array(1), 0);
   return Array.from(found.subarray(0, tree.collected), (id) => strings.textOf(id)).sort();
 }

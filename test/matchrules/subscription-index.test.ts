@@ -281,14 +281,54 @@ test("rules leave nothing behind: no strings held, no memory that grows", () => 
   expect(strings.size).toBe(0);
 });
 
-test("a value with a thousand slashes is one string, not a thousand", () => {
+test("a value with a thousand slashes is few strings, not a thousand", () => {
   const strings = new Strings();
   const index = new SubscriptionIndex(strings);
   const asker = new Asker(strings, index);
   index.add(1, ruleOf(`arg0path='${"/".repeat(1000)}'`));
-  expect(strings.size).toBe(1);
+  expect(strings.size).toBe(17);
   const argument = { kind: "string", value: "/".repeat(300) } as const;
   expect(asker.ask({ ...EMPTY_MESSAGE, args: [argument] })).toEqual([1]);
+});
+
+test("rules of one bucket are found by whichever key sets them apart", () => {
+  const { index, asker } = emptyIndex();
+  const args = (first: string, second: string) =>
+    [
+      { kind: "string", value: first },
+      { kind: "string", value: second },
+    ] as const;
+  // All of a kind ask for the same prefix of argument 0; of the last kind, all also agree in another key.
+  const kinds: readonly ((i: number) => string)[] = [
+    (i) => `arg0path='/a/',arg1path='/${i}/'`,
+    (i) => `arg0path='/a/',path_namespace='/n${i}'`,
+    (i) => `arg0path='/a/',path_namespace='/common',arg1path='/x/${i}/y'`,
+    (i) => `eavesdrop=true,arg0path='/a/',destination=':1.${i}'`,
+  ];
+  const COUNT = 50;
+  const ids = Array.from({ length: kinds.length * COUNT }, (_, i) => i);
+  for (const i of ids) index.add(i, ruleOf(kinds[Math.floor(i / COUNT)]?.(i) ?? ""));
+  for (const i of ids.filter((id) => id % 7 === 0)) index.removeSubscriber(i);
+  const found = (...wanted: readonly number[]) => wanted.filter((i) => i % 7 !== 0);
+  for (let i = 0; i < COUNT; i++) {
+    const message = {
+      ...EMPTY_MESSAGE,
+      path: `/n${COUNT + i}/below`,
+      args: args("/a/b", `/${i}/`),
+    };
+    expect(asker.ask(message)).toEqual(found(i, COUNT + i));
+    const third = 2 * COUNT + i;
+    const common = { ...EMPTY_MESSAGE, path: "/common", args: args("/a/", `/x/${third}/y`) };
+    expect(asker.ask(common)).toEqual(found(third));
+    expect(asker.ask({ ...common, path: "/other" })).toEqual([]);
+    const addressee = `:1.${3 * COUNT + i}`;
+    const unicast = { ...common, destination: addressee, destinationNames: [addressee] };
+    expect(asker.ask(unicast)).toEqual(found(3 * COUNT + i));
+  }
+  const all = { ...EMPTY_MESSAGE, path: "/common", args: args("/a/", "/x/") };
+  expect(asker.ask(all)).toEqual(found(...ids.slice(2 * COUNT, 3 * COUNT)));
+  for (const i of ids) index.removeSubscriber(i);
+  expectEmpty(index);
 });
 
 test("message numbers start again before they grow out of small integers", () => {
