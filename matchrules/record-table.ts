@@ -1,6 +1,6 @@
 /** Hot path: a hash table whose entries are records. */
 
-import { cell, type Records } from "./records.ts";
+import { cell, type Records, withRoomFor } from "./records.ts";
 
 /** The first cell of every record in a table. */
 export const NEXT_IN_CHAIN: number = 0;
@@ -14,12 +14,17 @@ const INITIAL_CHAINS = 64;
  *
  * `for (r = table.first(hash); r !== 0; r = cells[r + NEXT_IN_CHAIN]) if (…)`
  *
- * A record does not keep its hash, which is made from what it says: it is asked for when the table grows.
+ * A record does not keep its hash, which is made from what it says: it is asked for when its chain is split.
+ *
+ * This is linear hashing (Litwin, VLDB 1980): each record that comes beyond the number of chains splits one chain, so
+ * that no addition has to wait for all of them.
  */
 export class RecordTable {
   readonly #records: Records;
   readonly #hashOf: (record: number) => number;
   #chains: Int32Array = new Int32Array(INITIAL_CHAINS);
+  /** So many chains are in use: between half of `#mask + 1` and all of it. */
+  #chainCount: number = INITIAL_CHAINS;
   #mask: number = INITIAL_CHAINS - 1;
   #size = 0;
 
@@ -40,17 +45,17 @@ export class RecordTable {
 
   /** The first record of the chain for `hash`; records with other hashes may be in it. */
   first(hash: number): number {
-    return cell(this.#chains, hash & this.#mask);
+    return cell(this.#chains, this.#chainOf(hash));
   }
 
   insert(record: number, hash: number): void {
-    if (++this.#size > this.#chains.length) this.#grow();
+    if (++this.#size > this.#chainCount) this.#splitOne();
     this.#link(record, hash);
   }
 
   remove(record: number): void {
     const { cells } = this.#records;
-    const chain = this.#hashOf(record) & this.#mask;
+    const chain = this.#chainOf(this.#hashOf(record));
     const next = cell(cells, record + NEXT_IN_CHAIN);
     let before = cell(this.#chains, chain);
     this.#size--;
@@ -74,23 +79,29 @@ export class RecordTable {
     }
   }
 
-  #link(record: number, hash: number): void {
+  #chainOf(hash: number): number {
     const chain = hash & this.#mask;
+    return chain < this.#chainCount ? chain : chain & (this.#mask >> 1);
+  }
+
+  #link(record: number, hash: number): void {
+    const chain = this.#chainOf(hash);
     this.#records.cells[record + NEXT_IN_CHAIN] = cell(this.#chains, chain);
     this.#chains[chain] = record;
   }
 
-  #grow(): void {
-    const { cells } = this.#records;
-    const old = this.#chains;
-    this.#chains = new Int32Array(old.length * 2);
-    this.#mask = this.#chains.length - 1;
-    for (let record of old) {
-      while (record !== 0) {
-        const next = cell(cells, record + NEXT_IN_CHAIN);
-        this.#link(record, this.#hashOf(record));
-        record = next;
-      }
+  /** Makes one chain more, out of the one whose records have been the next's, too. */
+  #splitOne(): void {
+    if (this.#chainCount > this.#mask) this.#mask = this.#mask * 2 + 1;
+    this.#chains = withRoomFor(this.#chains, this.#chainCount);
+    const old = this.#chainCount & (this.#mask >> 1);
+    this.#chainCount++;
+    let record = cell(this.#chains, old);
+    this.#chains[old] = 0;
+    while (record !== 0) {
+      const next = cell(this.#records.cells, record + NEXT_IN_CHAIN);
+      this.#link(record, this.#hashOf(record));
+      record = next;
     }
   }
 }

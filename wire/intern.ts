@@ -8,11 +8,16 @@ import { randomWord } from "./random.ts";
 const LOOSE_COUNT_LIMIT = 16384;
 /** … or when they take more bytes than this. Hostile names can therefore not grow the table. */
 const LOOSE_BYTE_LIMIT = 4 << 20;
+/** Both limits are higher where more than so many times as much is held: what it takes to forget grows with that. */
+const HELD_PER_LOOSE = 4;
 
 const INITIAL_IDS = 1024;
 const INITIAL_SLOTS = 2048;
 /** Of so many slots one is left empty at least, so that a search ends soon. */
 const SLOTS_PER_EMPTY = 4;
+/** So many slots move to the larger table with each new string, so that none waits for all of them. */
+const SLOTS_PER_MOVE = 4;
+const NO_SLOTS = new Int32Array(0);
 /** Texts are made once for the ids that were asked for last, if they are no longer than this. */
 const CACHED_TEXTS = 1024;
 const CACHED_TEXT_BYTES = 1024;
@@ -33,6 +38,9 @@ export class Strings {
   /** A hash table: an id in the low bits, which are as many as the index has; the hash in those above; or 0. */
   #slots: Int32Array = new Int32Array(INITIAL_SLOTS);
   #mask: number = INITIAL_SLOTS - 1;
+  /** The table before it grew, whole, until all of its slots have moved; then empty. */
+  #oldSlots: Int32Array = NO_SLOTS;
+  #movedSlots = 0;
   #lengths: Int32Array = new Int32Array(INITIAL_IDS);
   #offsets: Int32Array = new Int32Array(INITIAL_IDS);
   #references: Int32Array = new Int32Array(INITIAL_IDS);
@@ -61,11 +69,16 @@ export class Strings {
 
   /** The id of these bytes, or 0 if the table has never seen them. */
   find(memory: Memory, offset: number, length: number): number {
-    const view = memory.view;
-    const hash = this.#hash(view, offset, length);
+    const hash = this.#hash(memory.view, offset, length);
     this.#lastHash = hash;
-    const slots = this.#slots;
-    const mask = this.#mask;
+    const id = this.#findIn(this.#slots, hash, memory, offset, length);
+    if (id !== 0 || this.#oldSlots === NO_SLOTS) return id;
+    return this.#findIn(this.#oldSlots, hash, memory, offset, length);
+  }
+
+  #findIn(slots: Int32Array, hash: number, memory: Memory, offset: number, length: number): number {
+    const view = memory.view;
+    const mask = slots.length - 1;
     const store = this.#store.view;
     const wordsEnd = offset + (length & ~3);
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
@@ -179,9 +192,11 @@ export class Strings {
 
   /** Forgets all loose strings if there are too many of them; true if it did: loose ids are then invalid. */
   sweep(): boolean {
-    if (this.#looseCount < LOOSE_COUNT_LIMIT && this.#looseBytes < LOOSE_BYTE_LIMIT) return false;
-    const old = this.#store;
     const held = this.#storeEnd - this.#looseBytes;
+    const count = Math.max(LOOSE_COUNT_LIMIT, (this.size - this.#looseCount) / HELD_PER_LOOSE);
+    const bytes = Math.max(LOOSE_BYTE_LIMIT, held / HELD_PER_LOOSE);
+    if (this.#looseCount < count && this.#looseBytes < bytes) return false;
+    const old = this.#store;
     this.#store = new Memory(new ArrayBuffer(Math.max(INITIAL_BYTES, held * 2)));
     this.#storeEnd = 0;
     for (let id = 1; id < this.#next; id++) {
@@ -198,7 +213,7 @@ export class Strings {
     }
     this.#looseCount = 0;
     this.#looseBytes = 0;
-    this.#rehash(this.#slots.length);
+    this.#rehash();
     return true;
   }
 
@@ -216,7 +231,8 @@ export class Strings {
   #insert(memory: Memory, offset: number, length: number): number {
     if (this.#free.length === 0 && this.#next === this.#lengths.length) this.#grow();
     const slotCount = this.#slots.length;
-    if (this.size >= slotCount - slotCount / SLOTS_PER_EMPTY) this.#rehash(2 * slotCount);
+    if (this.#oldSlots !== NO_SLOTS) this.#moveSlots(SLOTS_PER_MOVE);
+    if (this.size >= slotCount - slotCount / SLOTS_PER_EMPTY) this.#growSlots();
     const id = this.#free.pop() ?? this.#next++;
     this.#lengths[id] = length;
     this.#references[id] = 0;
@@ -250,9 +266,31 @@ export class Strings {
     this.#kinds = kinds;
   }
 
-  #rehash(slotCount: number): void {
-    this.#slots = new Int32Array(slotCount);
-    this.#mask = slotCount - 1;
+  #growSlots(): void {
+    this.#moveSlots(this.#oldSlots.length);
+    this.#oldSlots = this.#slots;
+    this.#movedSlots = 0;
+    this.#slots = new Int32Array(2 * this.#oldSlots.length);
+    this.#mask = this.#slots.length - 1;
+  }
+
+  #moveSlots(count: number): void {
+    const old = this.#oldSlots;
+    const end = Math.min(this.#movedSlots + count, old.length);
+    for (let slot = this.#movedSlots; slot < end; slot++) {
+      const id = word(old, slot) & (old.length - 1);
+      if (id === 0) continue;
+      const hash = this.#hash(this.#store.view, word(this.#offsets, id), word(this.#lengths, id));
+      this.#place(id, hash);
+    }
+    this.#movedSlots = end;
+    if (end === old.length) this.#oldSlots = NO_SLOTS;
+  }
+
+  /** Fills the table anew with all strings. */
+  #rehash(): void {
+    this.#slots.fill(0);
+    this.#oldSlots = NO_SLOTS;
     for (let id = 1; id < this.#next; id++) {
       const length = word(this.#lengths, id);
       if (length < 0) continue;
