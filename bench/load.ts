@@ -16,6 +16,13 @@ export interface Measurement {
   readonly busCpuShare: number;
 }
 
+/** A measurement beside which another program watched the bus. */
+export interface WatchedMeasurement extends Measurement {
+  /** When the clock of the measurement ran, in seconds of CLOCK_MONOTONIC. */
+  readonly fromSeconds: number;
+  readonly toSeconds: number;
+}
+
 /** What one memory run measured, in bytes of resident memory of the bus. */
 export interface MemoryMeasurement {
   readonly idleBytes: number;
@@ -42,7 +49,26 @@ export async function measureSpeed(
   args: readonly string[],
 ): Promise<Measurement | string> {
   const result = await runLoad(children, bus, args);
+  return typeof result === "string" ? result : speedIn(result);
+}
+
+/** Loads the bus from within `watcher`, a command that runs the command after it. */
+export async function measureWatched(
+  children: Children,
+  bus: RunningBus,
+  args: readonly string[],
+  watcher: readonly string[],
+): Promise<WatchedMeasurement | string> {
+  const result = await runLoad(children, bus, args, watcher);
   if (typeof result === "string") return result;
+  return {
+    ...speedIn(result),
+    fromSeconds: numberIn(result, "from_s"),
+    toSeconds: numberIn(result, "to_s"),
+  };
+}
+
+function speedIn(result: object): Measurement {
   return {
     cpuNs: numberIn(result, "bus_cpu_ns_per_message"),
     messagesPerSecond: numberIn(result, "messages_per_s"),
@@ -86,13 +112,19 @@ async function runLoad(
   children: Children,
   bus: RunningBus,
   args: readonly string[],
+  watcher: readonly string[] = [],
 ): Promise<object | string> {
   await waitUntilIdle(bus.pid);
-  return runDbload(children, [...args, "--address", bus.socket, "--bus-pid", String(bus.pid)]);
+  const target = ["--address", bus.socket, "--bus-pid", String(bus.pid)];
+  return runDbload(children, [...args, ...target], watcher);
 }
 
-async function runDbload(children: Children, args: readonly string[]): Promise<object | string> {
-  const finished = await children.run([DBLOAD, ...args], LIMIT_MS);
+async function runDbload(
+  children: Children,
+  args: readonly string[],
+  watcher: readonly string[] = [],
+): Promise<object | string> {
+  const finished = await children.run([...watcher, DBLOAD, ...args], LIMIT_MS);
   if (finished.code !== 0) return finished.stderr.trim() || "the load generator was killed";
   const result: unknown = JSON.parse(finished.stdout);
   if (typeof result !== "object" || result === null)

@@ -1,4 +1,4 @@
-/** `npm run bench`: buses beside each other, this tree against another commit, memory, or starts. */
+/** `npm run bench`: buses beside each other, this tree against another commit, memory, starts, or flame graphs. */
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { type BusProgram, findBus, onehopIn } from "./buses.ts";
 import { Children } from "./children.ts";
 import { buildWorktree } from "./compare.ts";
+import { drawFlames, watchableBus } from "./flames.ts";
 import {
   allowedCpus,
   describeMachine,
@@ -17,6 +18,7 @@ import {
 } from "./machine.ts";
 import { formatMemory, MEMORY_LOAD, measureMemories } from "./memory.ts";
 import { type BenchOptions, parseOptions, USAGE } from "./options.ts";
+import { perfProblem } from "./perf.ts";
 import { plotSvg } from "./plot.ts";
 import { policyContestants } from "./policies.ts";
 import { type Comparison, formatBesides, formatSpeed, summarize } from "./report.ts";
@@ -67,6 +69,8 @@ async function run(options: BenchOptions): Promise<ExitCode> {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, interrupt);
   process.once("exit", () => children.killAll());
   try {
+    if (options.flames !== null)
+      return await profile(options, options.flames, children, interruption.signal);
     if (options.hasPolicies) return await comparePolicies(options, children, interruption.signal);
     return options.reference === null
       ? await compareBuses(options, children, interruption.signal)
@@ -140,6 +144,27 @@ async function compareTrees(
   } finally {
     await worktree.remove();
   }
+}
+
+async function profile(
+  options: BenchOptions,
+  folder: string,
+  children: Children,
+  interruption: AbortSignal,
+): Promise<ExitCode> {
+  const program = (await perfProblem(children)) ?? (await watchableBus(children));
+  interruption.throwIfAborted();
+  if (typeof program === "string") {
+    console.error(`bench: ${program}`);
+    return ExitCode.Nothing;
+  }
+  const { seconds, warmupSeconds } = options;
+  const plan: RoundsPlan = {
+    ...{ programs: [program], rounds: 1, seconds, warmupSeconds, children, interruption },
+    ...chooseCpus(options),
+  };
+  const failures = await drawFlames(plan, program, options.modes, folder);
+  return failures.length === 0 ? ExitCode.AllMeasured : ExitCode.SomeFailed;
 }
 
 async function measure(

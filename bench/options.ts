@@ -13,6 +13,7 @@ export const USAGE: string = `usage: npm run bench -- [options]
        npm run bench -- --startup [options]
        npm run bench -- --policies [options]
        npm run bench -- --scale [--plot FILE] [options]
+       npm run bench -- --flames FOLDER [options]
 
 Measures message buses beside each other in alternating rounds. 'compare REF' measures this tree
 against another commit, branch or tag of its repository; --memory measures resident memory;
@@ -23,8 +24,8 @@ against another commit, branch or tag of its repository; --memory measures resid
                    (default: all but relay, which forwards bytes unread and is the floor)
   --rounds N       rounds, in each of which every mode is measured on every bus (default 7;
                    with --startup 15); six and more give 95 % confidence intervals
-  --seconds S      length of one measurement (default 1.5)
-  --warmup S       load before each measurement (default 1)
+  --seconds S      length of one measurement (default 1.5; with --flames 5)
+  --warmup S       load before each measurement (default 1; with --flames 3)
   --short          one round of 0.3 s: shows that everything runs, the figures mean little
   --bus-cpu N      pin the bus to this CPU (default: the first one this process may use)
   --load-cpu N     pin the load to this CPU (default: the second one)
@@ -38,6 +39,8 @@ against another commit, branch or tag of its repository; --memory measures resid
   --scale          what an operation costs among ever more idle connections, match rules, names
                    and watchers (default 3 rounds)
   --plot FILE      with --scale: also write the curves to FILE, as SVG
+  --flames FOLDER  onehop alone: where its CPU time goes, as FOLDER/MODE.svg for each mode;
+                   needs perf
   --help           this text
 
 modes: ${MODES.map((mode) => mode.name).join(", ")}
@@ -68,6 +71,8 @@ export interface BenchOptions {
   readonly isShort: boolean;
   /** Where to write a plot, or null. */
   readonly plot: string | null;
+  /** The folder for flame graphs of onehop, which are then all that is made; or null. */
+  readonly flames: string | null;
 }
 
 /** A command line that was understood, a request for help, or what is wrong with it. */
@@ -106,6 +111,7 @@ function readOptions(args: readonly string[]): ParsedOptions {
       "policy-files": { type: "string" },
       scale: { type: "boolean", default: false },
       plot: { type: "string" },
+      flames: { type: "string" },
       help: { type: "boolean", default: false },
     },
   });
@@ -118,6 +124,11 @@ function readOptions(args: readonly string[]): ParsedOptions {
     throw new Error("--plot goes with --scale only");
   if (reference !== null && action !== "speed")
     throw new Error(`compare and --${action} do not go together`);
+  const isComparison = values.policies || reference !== null || action !== "speed";
+  const hasRounds = values.rounds !== undefined || values.buses !== undefined || values.json;
+  if (values.flames !== undefined && (isComparison || hasRounds))
+    throw new Error("--flames goes with --modes, times and CPUs only");
+  if (values.flames === "") throw new Error("--flames needs a folder");
   if (values.policies && (action !== "speed" || reference !== null || values.buses !== undefined))
     throw new Error("--policies goes with --modes, --rounds and times only");
   if (values["policy-files"] !== undefined && !values.policies)
@@ -126,6 +137,7 @@ function readOptions(args: readonly string[]): ParsedOptions {
     throw new Error("compare measures onehop only; leave --buses out");
 
   const isShort = values.short;
+  const [seconds, warmupSeconds] = isShort ? [0.3, 0.2] : values.flames ? [5, 3] : [1.5, 1];
   const defaultRounds = isShort ? 1 : { startup: 15, scale: 3, speed: 7, memory: 7 }[action];
   return {
     kind: "options",
@@ -135,8 +147,8 @@ function readOptions(args: readonly string[]): ParsedOptions {
       modes: readModes(values.modes ?? (values.policies ? POLICY_MODES : undefined)),
       buses: readBuses(values.buses),
       rounds: readNumber("--rounds", values.rounds, defaultRounds, 1, true),
-      seconds: readNumber("--seconds", values.seconds, isShort ? 0.3 : 1.5, 0.01),
-      warmupSeconds: readNumber("--warmup", values.warmup, isShort ? 0.2 : 1, 0),
+      seconds: readNumber("--seconds", values.seconds, seconds, 0.01),
+      warmupSeconds: readNumber("--warmup", values.warmup, warmupSeconds, 0),
       busCpu: readCpu("--bus-cpu", values["bus-cpu"]),
       loadCpu: readCpu("--load-cpu", values["load-cpu"]),
       isJson: values.json,
@@ -144,6 +156,7 @@ function readOptions(args: readonly string[]): ParsedOptions {
       policyFiles: values["policy-files"] === undefined ? null : resolve(values["policy-files"]),
       isShort,
       plot: values.plot ?? null,
+      flames: values.flames ?? null,
     },
   };
 }

@@ -1,5 +1,7 @@
 /** Log-log plots as SVG, without anything that a page would have to load. */
 
+import { escaped } from "./svg.ts";
+
 /** One plot: lines through points with coordinates above 0. */
 export interface Panel {
   readonly title: string;
@@ -107,8 +109,4 @@ function tick(value: number): string {
 
 function text(x: number, y: number, words: string, anchor = "start"): string {
   return `<text x="${x}" y="${y}" text-anchor="${anchor}" fill="#222">${escaped(words)}</text>`;
-}
-
-function escaped(words: string): string {
-  return words.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }

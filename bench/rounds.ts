@@ -75,17 +75,20 @@ async function measureOnce(
 ): Promise<Measurement | string> {
   const bus = await stable.busOf(program, mode);
   if (typeof bus === "string") return bus;
-  const args = [
-    ...mode.load,
-    ...(program.isRelay ? ["--raw"] : []),
-    ["--seconds", String(plan.seconds)],
-    ["--warmup", String(plan.warmupSeconds)],
-    ["--cpu", String(mode.sharesCpu ? plan.busCpu : plan.loadCpu)],
-  ].flat();
+  const args = [...loadArguments(plan, mode), ...(program.isRelay ? ["--raw"] : [])];
   const result = await measureSpeed(plan.children, bus, args);
   // A bus that failed once may be half dead: the next mode gets a new one.
   if (typeof result === "string") await stable.discard(program);
   return result;
+}
+
+/** What the load generator is told of the mode. */
+export function loadArguments(plan: RoundsPlan, mode: Mode): readonly string[] {
+  return [
+    ...mode.load,
+    ...["--seconds", String(plan.seconds), "--warmup", String(plan.warmupSeconds)],
+    ...["--cpu", String(mode.sharesCpu ? plan.busCpu : plan.loadCpu)],
+  ];
 }
 
 /** The running buses of one round, on sockets in a directory of their own. */

@@ -7,11 +7,17 @@ import { fileURLToPath } from "node:url";
 
 const room = dirname(fileURLToPath(import.meta.url));
 const withSanitizers = process.argv.includes("--asan");
-const output = join(room, withSanitizers ? "build/asan/onehop.node" : "build/onehop.node");
+/** For profilers that follow frame pointers, as perf does. */
+const withFramePointers = process.argv.includes("--frame-pointers");
+const folder = withSanitizers ? "build/asan" : withFramePointers ? "build/frame-pointers" : "build";
+const output = join(room, folder, "onehop.node");
 const sources = filesIn(join(room, "src"));
 
-const unknown = process.argv.slice(2).filter((argument) => argument !== "--asan");
-if (unknown.length > 0) fail(`unknown argument ${unknown[0]}; the only one is --asan`);
+const unknown = process.argv
+  .slice(2)
+  .filter((argument) => !["--asan", "--frame-pointers"].includes(argument));
+if (unknown.length > 0)
+  fail(`unknown argument ${unknown[0]}; there are --asan and --frame-pointers`);
 if (isUpToDate()) {
   console.log(`${shown(output)} is up to date`);
 } else {
@@ -35,7 +41,7 @@ function build() {
             "-fsanitize=address,undefined",
             "-fno-sanitize-recover",
           ]
-        : ["-O2"]),
+        : ["-O2", ...(withFramePointers ? ["-fno-omit-frame-pointer"] : [])]),
       ...["-isystem", headers(), "-o", temporary],
       ...sources.filter((file) => file.endsWith(".c")),
     ],

@@ -64,6 +64,14 @@ test("--policies measures the files of a folder where one is given", () => {
   expect(parseOptions(["--policy-files", "folder"])).toMatchObject({ kind: "wrong" });
 });
 
+test("--flames takes its time, and nothing that compares", () => {
+  expect(optionsOf("--flames", "docs/flames", "--modes", "connect")).toMatchObject({
+    ...{ action: "speed", flames: "docs/flames", seconds: 5, warmupSeconds: 3 },
+  });
+  expect(optionsOf("--flames", "f", "--short")).toMatchObject({ seconds: 0.3, warmupSeconds: 0.2 });
+  expect(optionsOf().flames).toBeNull();
+});
+
 test("help is no error", () => {
   expect(parseOptions(["--help"])).toEqual({ kind: "help" });
 });
@@ -83,6 +91,14 @@ test.each([
   [["compare", "a", "--buses", "onehop"], "leave --buses out"],
   [["--scale", "--memory"], "--memory and --scale do not go together"],
   [["--plot", "a.svg"], "--plot goes with --scale only"],
+  [["--flames", ""], "--flames needs a folder"],
+  [["--flames"], "--flames"],
+  [["--flames", "f", "--memory"], "--flames goes with"],
+  [["--flames", "f", "--policies"], "--flames goes with"],
+  [["--flames", "f", "--buses", "relay"], "--flames goes with"],
+  [["--flames", "f", "--rounds", "2"], "--flames goes with"],
+  [["--flames", "f", "--json"], "--flames goes with"],
+  [["compare", "a", "--flames", "f"], "--flames goes with"],
   [["faster"], "'faster' is not a command"],
   [["--fast"], "--fast"],
 ])("%j is refused with a reason", (args, reason) => {
