@@ -4,36 +4,17 @@
 set -euo pipefail
 
 packages=(
-  accountsservice avahi-daemon blueman bluez bolt boltd certmonger cinnamon-settings-daemon colord connman
-  cups-pk-helper dnsmasq-base dundee firewalld flatpak fprintd fwupd gdm3 geoclue-2.0 gnome-initial-setup
-  gnome-remote-desktop gnome-shell-extension-gamemode hostapd iio-sensor-proxy iwd kde-config-screenlocker
-  kded5 kinfocenter kpackagelauncherqml ksystemstats kwalletmanager language-selector-common libblockdev-utils2
-  libkf5auth-bin libvirt-dbus lightdm low-memory-monitor lxdm mate-settings-daemon-common
-  mate-power-manager malcontent modemmanager neard network-manager network-manager-fortisslvpn
-  network-manager-iodine network-manager-l2tp network-manager-openconnect network-manager-openvpn
-  network-manager-pptp network-manager-ssh network-manager-sstp network-manager-strongswan
-  network-manager-vpnc ntpsec oddjob oddjob-mkhomedir ofono openvpn-systemd-resolved packagekit
-  partitionmanager pcscd polkitd powerdevil power-profiles-daemon pulseaudio ratbagd realmd rtkit
-  sddm smart-notifier snapd snapper spice-vdagent sssd-dbus sssd-common switcheroo-control system-config-printer-common
-  systemd systemd-container systemd-coredump systemd-homed systemd-oomd systemd-resolved systemd-timesyncd
-  thermald timekpr-next tuned udisks2 udisks2-btrfs update-notifier-common upower urfkill usb-creator-common usbguard
-  usbguard-notifier wpasupplicant xfce4-power-manager xpra-server yum-utils anbox ayatana-indicator-power
-  backintime-qt bumblebee cpupower-gui dbus-broker dde-daemon debomatic deepin-anything-server dhcpcd-dbus
-  ead ell engrampa fcitx freeipa-client gammastep gconf-service gpsd guix isenkram-session kdeconnect kpmcore
-  libaccounts-glib0 libimobiledevice6 lirc mintupdate muon nemo nvidia-powerd nyx obex-data-server onboard
-  openrazer-daemon plasma-workspace plasma-disks pkexec plymouth python3-dbusmock python3-slip-dbus python3-ufw
-  qapt-batch qaptworker rygel scx-scheds synce-hal telepathy-mission-control-5 tlp tracker udev-discover
-  ubuntu-drivers-common usb-modeswitch virt-manager wicd-daemon wicked x2goserver zeitgeist-core zramswap
-  gnome-settings-daemon gnome-system-monitor kde-config-sddm kde-config-gtk-style kio-admin khelpcenter
-  kuser user-manager ukui-power-manager ukui-control-center ukui-settings-daemon libukui-common
-  nautilus-admin initial-setup cockpit-bridge cockpit-ws pamac sysprof uresourced gamemode gamemode-daemon
-  iwgtk wpan-tools bmusb clight clightd ddccontrol brightness-controller auto-cpufreq asusctl supergfxctl
-  dleyna-server fwupd-qubes kdump-tools mender-client rauc swupdate ostree rpm-ostree libzypp-plugin-appdata
-  pk4 apt-config-auto-update aptdaemon sessioninstaller gnome-software update-manager unattended-upgrades
-  lxc lxcfs lxd machinectl libvirt-daemon-system virtlockd nfs-ganesha stratis-cli stratisd storaged targetd
-  mdadm multipath-tools ganeti pacemaker corosync openhpid trousers tpm2-abrmd tpm2-tss swtpm
-  bluez-obexd bluez-meshd bluez-mesh pulseaudio-module-bluetooth pipewire wireplumber alsa-state jackd2 timidity
-  speech-dispatcher brltty espeakup orca ibus
+  accountsservice avahi-daemon backintime-qt blueman bluez bluez-meshd bolt certmonger
+  cinnamon-settings-daemon colord connman cups-pk-helper ddccontrol dhcpcd-dbus dnsmasq-base firewalld
+  flatpak fprintd fwupd gdm3 geoclue-2.0 iio-sensor-proxy iwd kde-config-sddm kinfocenter kio-admin
+  kwalletmanager libvirt-dbus lightdm low-memory-monitor mender-client modemmanager network-manager
+  network-manager-fortisslvpn network-manager-iodine network-manager-l2tp network-manager-openconnect
+  network-manager-openvpn network-manager-pptp network-manager-ssh network-manager-sstp network-manager-vpnc
+  nfs-ganesha oddjob oddjob-mkhomedir ofono packagekit plasma-disks polkitd power-profiles-daemon powerdevil
+  pulseaudio ratbagd realmd rtkit sddm smart-notifier snapd snapper sssd-dbus switcheroo-control sysprof
+  system-config-printer-common systemd systemd-container systemd-homed systemd-oomd systemd-resolved
+  systemd-timesyncd thermald timekpr-next tpm2-abrmd tuned udisks2 ukui-control-center ukui-power-manager
+  ukui-settings-daemon upower urfkill usbguard wpasupplicant
 )
 
 folder=${1:?where to put the files}
