@@ -12,6 +12,7 @@ import { Bus } from "./bus.ts";
 import { descriptorSupply, type Limits, MAX_WAITING_DESCRIPTORS } from "./limits.ts";
 import { type Log, silent } from "./log.ts";
 import type { StartOptions } from "./options.ts";
+import { collectOutgrown } from "./outgrown-memory.ts";
 
 /** How long a listener rests when no socket can be accepted (EMFILE and the like). */
 const ACCEPT_PAUSE_MS = 100;
@@ -44,7 +45,10 @@ export async function startBus(options: StartOptions): Promise<StartedBus> {
   const log = options.log ?? silent;
   const { addon, missing } = findAddon(options.addon ?? "optional");
   // Tables that have grown leave their old blocks behind. Not in somebody else's process.
-  if (options.hostsEventLoop === true) addon?.mapBlocksFrom(MAPPED_BLOCK_BYTES);
+  if (options.hostsEventLoop === true) {
+    addon?.mapBlocksFrom(MAPPED_BLOCK_BYTES);
+    collectOutgrown();
+  }
   const listeners: Listener[] = [];
   try {
     for (const address of options.listen) {

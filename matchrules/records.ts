@@ -1,5 +1,7 @@
 /** Hot path: records of integers, one array for all of them. */
 
+import { outgrown } from "../wire/outgrown.ts";
+
 /** The longest record has a key for each of 64 arguments, the other keys, and its own cells. */
 const LENGTH_LIMIT = 96;
 const INITIAL_CELLS = 1024;
@@ -50,6 +52,7 @@ export class Records {
   #grow(): void {
     const cells = new Int32Array(this.cells.length + (this.cells.length >> 1));
     cells.set(this.cells);
+    outgrown(this.cells);
     this.cells = cells;
   }
 }
@@ -64,6 +67,7 @@ export function withRoomFor(array: Int32Array, index: number): Int32Array {
   if (index < array.length) return array;
   const copy = new Int32Array(Math.max(index + 1, array.length * 2));
   copy.set(array);
+  outgrown(array);
   return copy;
 }
 

@@ -75,7 +75,9 @@ export class StoredRules {
   readonly #buckets: RecordTable = new RecordTable(this.records, (bucket) =>
     this.#hashOfBucket(bucket),
   );
+  /** Those with predicates; of the others a bucket has one for each kind at most. */
   readonly #rules: RecordTable = new RecordTable(this.records, (rule) => this.#hashOfRule(rule));
+  #size = 0;
   readonly #twigs: RecordTable = new RecordTable(this.records, (twig) => this.#hashOfTwig(twig));
   /** By family, then by the sender's string id; 0 is for rules without a sender. */
   readonly #subjects: Int32Array[] = [new Int32Array(64), new Int32Array(64), new Int32Array(64)];
@@ -91,7 +93,7 @@ export class StoredRules {
 
   /** Distinct rules. */
   get size(): number {
-    return this.#rules.size;
+    return this.#size;
   }
 
   get usedBytes(): number {
@@ -187,8 +189,11 @@ export class StoredRules {
     if (previous === 0) cells[first] = next;
     else cells[previous + RULE_NEXT] = next;
     if (next !== 0) cells[next + RULE_PREVIOUS] = previous;
-    this.#rules.remove(rule);
-    if (count > 0 && cell(cells, first) === 0) this.#dropTwig(parent);
+    this.#size--;
+    if (count > 0) {
+      this.#rules.remove(rule);
+      if (cell(cells, first) === 0) this.#dropTwig(parent);
+    }
     for (let i = 0; i < count; i++) {
       this.#predicates.release(cell(cells, rule + RULE_PREDICATES + i));
     }
@@ -281,6 +286,13 @@ export class StoredRules {
 
   #findRule(bucket: number, keys: RuleKeys): number {
     const { cells } = this.records;
+    if (keys.checkCount === 0) {
+      let plain = cell(cells, bucket + BUCKET_FIRST_RULE);
+      while (plain !== 0 && cell(cells, plain + RULE_KIND) !== kindCell(keys.kind, 0)) {
+        plain = cell(cells, plain + RULE_NEXT);
+      }
+      return plain;
+    }
     const hash = this.#hashRule(bucket, kindCell(keys.kind, keys.checkCount), this.#wanted, 0);
     let rule = this.#rules.first(hash);
     for (; rule !== 0; rule = cell(cells, rule + NEXT_IN_CHAIN)) {
@@ -413,7 +425,8 @@ export class StoredRules {
     cells[rule + RULE_NEXT] = next;
     if (next !== 0) cells[next + RULE_PREVIOUS] = rule;
     cells[first] = rule;
-    this.#rules.insert(rule, this.#hashOfRule(rule));
+    this.#size++;
+    if (keys.checkCount > 0) this.#rules.insert(rule, this.#hashOfRule(rule));
     return rule;
   }
 

@@ -2,6 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import { Memory, SLACK_BYTES } from "./memory.ts";
+import { outgrown } from "./outgrown.ts";
 import { randomWord } from "./random.ts";
 
 /** Strings nobody holds are forgotten, all at once, when there are more of them than this … */
@@ -284,7 +285,9 @@ export class Strings {
       this.#place(id, hash);
     }
     this.#movedSlots = end;
-    if (end === old.length) this.#oldSlots = NO_SLOTS;
+    if (end < old.length || old === NO_SLOTS) return;
+    outgrown(old);
+    this.#oldSlots = NO_SLOTS;
   }
 
   /** Fills the table anew with all strings. */
@@ -301,6 +304,7 @@ export class Strings {
   #growStore(needed: number): void {
     const store = new Memory(new ArrayBuffer(Math.max(needed + SLACK_BYTES, this.#storeEnd * 2)));
     store.bytes.set(this.#store.bytes.subarray(0, this.#storeEnd));
+    outgrown(this.#store.bytes);
     this.#store = store;
   }
 
