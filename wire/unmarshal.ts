@@ -1,5 +1,6 @@
 /** Bytes → values, by one plan of closures for each signature. */
 
+import type { Memory } from "./memory.ts";
 import { Limit } from "./protocol.ts";
 import { Reader } from "./reader.ts";
 import { ALIGNMENT, FIXED_SIZE, parseSignature, perSignature, type Type } from "./signature.ts";
@@ -26,6 +27,22 @@ export function unmarshal(
   reader.assertAtEnd();
   return values;
 }
+
+/** As `unmarshal`, of a part of a memory. */
+export function unmarshalAt(
+  signature: string,
+  memory: Memory,
+  offset: number,
+  length: number,
+  isLittleEndian: boolean,
+): unknown[] {
+  reader.begin(memory, offset, length, isLittleEndian);
+  const values = readValues(reader, signature);
+  reader.assertAtEnd();
+  return values;
+}
+
+const reader = new Reader(new Uint8Array(0), true);
 
 /** Reads one value for each type of `signature`, inside of `depth` containers. */
 export function readValues(reader: Reader, signature: string, depth = 0): unknown[] {
