@@ -56,7 +56,7 @@ export class Wires {
   readonly #keyring: Keyring = new Keyring();
   #sequence = 0;
   #isFlushScheduled = false;
-  #writer: Writer = new Writer(true);
+  #writer: Writer | null = null;
 
   constructor(addon: Addon | null) {
     this.addon = addon;
@@ -116,10 +116,12 @@ export class Wires {
    * @throws ValueError or RangeError if it cannot be encoded
    */
   encode(message: Message, serial: number): Uint8Array {
-    const writer = this.#writer;
+    // Away while it is in use: a getter among the arguments may send, too.
+    const writer = this.#writer ?? new Writer(true);
+    this.#writer = null;
     writer.reset();
     encodeInto(writer, message, serial);
-    if (writer.length > REUSED_WRITER_BYTES) this.#writer = new Writer(true);
+    if (writer.length <= REUSED_WRITER_BYTES) this.#writer = writer;
     return writer.bytes;
   }
 

@@ -43,10 +43,20 @@ export function marshal(
   values: readonly unknown[],
   isLittleEndian = true,
 ): Uint8Array {
-  const writer = new Writer(isLittleEndian);
+  // Away while it is in use: a getter among the values may marshal, too.
+  const writer = isLittleEndian && spare !== null ? spare : new Writer(isLittleEndian);
+  spare = null;
   marshalInto(writer, signature, values);
-  return writer.bytes;
+  if (!isLittleEndian || writer.length > SPARE_BYTES) return writer.bytes;
+  const bytes = writer.bytes.slice();
+  writer.reset();
+  spare = writer;
+  return bytes;
 }
+
+/** A writer that grew before: one copy at the end costs less than growing again. */
+let spare: Writer | null = null;
+const SPARE_BYTES = 1 << 16;
 
 /** As `marshal`, to the end of what `writer` holds, which is a multiple of eight bytes long. */
 export function marshalInto(writer: Writer, signature: string, values: readonly unknown[]): void {
