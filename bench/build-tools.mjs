@@ -1,9 +1,9 @@
 /**
- * Compiles the C tools of the benches into `bench/build/`: dbload, relay and broker-launch.
+ * Compiles the C tools of the benches into `bench/build/`: dbload, relay, broker-launch and sdbus-client.
  *
  * `node bench/build-tools.mjs` builds what is missing or older than its source and prints one
- * line for each tool. Without libsystemd's headers broker-launch is left out, and dbus-broker
- * with it; without a C compiler nothing can be measured and the exit code is 1.
+ * line for each tool. Without libsystemd's headers broker-launch and sdbus-client are left out, and dbus-broker
+ * and sd-bus with them; without a C compiler nothing can be measured and the exit code is 1.
  */
 
 import { spawnSync } from "node:child_process";
@@ -26,9 +26,10 @@ compile("dbload");
 compile("relay");
 if (hasHeader("systemd/sd-bus.h")) {
   compile("broker-launch", ["-lsystemd"]);
+  compile("sdbus-client", ["-lsystemd"]);
 } else {
   console.error(
-    "build-tools: broker-launch is left out, so dbus-broker cannot be started: libsystemd's headers are missing (Debian: apt-get install libsystemd-dev).",
+    "build-tools: broker-launch and sdbus-client are left out, so dbus-broker cannot be started and sd-bus not be measured: libsystemd's headers are missing (Debian: apt-get install libsystemd-dev).",
   );
 }
 

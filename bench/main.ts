@@ -1,4 +1,4 @@
-/** `npm run bench`: buses beside each other, this tree against another commit, memory, starts, or flame graphs. */
+/** `npm run bench`: buses or clients beside each other, this tree against another commit, memory, starts, or flame graphs. */
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -6,6 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type BusProgram, findBus, onehopIn } from "./buses.ts";
 import { Children } from "./children.ts";
+import { formatClients, ratiosOf, summarizeClients } from "./client-report.ts";
+import { findClients, measureClients } from "./clients.ts";
 import { buildWorktree } from "./compare.ts";
 import { drawFlames, watchableBus } from "./flames.ts";
 import {
@@ -190,6 +192,7 @@ async function measure(
   const hasColours = process.stdout.isTTY && process.env["NO_COLOR"] === undefined;
   const report = {
     speed: () => reportSpeed(options, plan, buses, comparison, machine, hasColours),
+    client: () => reportClients(options, plan, machine, hasColours),
     memory: () => reportMemory(options, plan, buses, machine, hasColours),
     scale: () => reportScale(options, plan, buses, machine, hasColours),
     startup: () => reportStarts(options, plan, buses, machine, hasColours),
@@ -236,6 +239,25 @@ async function reportSpeed(
     if (besides !== null) console.log(`\n${besides}`);
   }
   return result.failures;
+}
+
+async function reportClients(
+  options: BenchOptions,
+  plan: RoundsPlan,
+  machine: Machine,
+  hasColours: boolean,
+): Promise<readonly string[]> {
+  const { names, missing } = findClients();
+  for (const sentence of missing) console.error(`bench: left out: ${sentence}`);
+  const result = await measureClients(plan, names);
+  const rows = summarizeClients(names, result);
+  const { rounds, seconds, warmupSeconds, busCpu, loadCpu } = plan;
+  const settings = { rounds, seconds, warmupSeconds, busCpu, loadCpu };
+  const { failures } = result;
+  if (options.isJson)
+    console.log(JSON.stringify({ ...ratiosOf(rows), machine, settings, missing, rows, failures }));
+  else console.log(formatClients(rows, names, hasColours));
+  return failures;
 }
 
 async function reportScale(
@@ -289,6 +311,7 @@ function footOf(
   const pinned = `bus on CPU ${busCpu}, load on CPU ${loadCpu}`;
   const method = {
     speed: `Medians of ${count} of ${seconds} s after ${warmupSeconds} s of warm-up; ${pinned}.`,
+    client: `Medians of ${count} of ${seconds} s after ${warmupSeconds} s of warm-up; bus and service on CPU ${busCpu}, client on CPU ${loadCpu}.`,
     memory: `Medians of ${count}; ${pinned}.`,
     scale: `Medians of ${count} of ${seconds} s after ${warmupSeconds} s of warm-up; ${pinned}.`,
     startup: `${count}, nothing pinned.`,

@@ -7,7 +7,15 @@ import { MODES, type Mode, selectModes } from "./modes.ts";
 
 const POLICY_MODES = "pingpong-one-cpu,pipeline-1x64,fanout-10";
 
+/** Options that make no sense where clients are measured. */
+const FOR_BUSES: readonly string[] = [
+  ...["modes", "buses", "memory", "startup", "policies", "policy-files", "scale", "plot", "flames"],
+];
+
+const DEFAULT_ROUNDS = { speed: 7, client: 7, memory: 7, startup: 15, scale: 3 } as const;
+
 export const USAGE: string = `usage: npm run bench -- [options]
+       npm run bench -- client [options]
        npm run bench -- compare REF [options]
        npm run bench -- --memory [options]
        npm run bench -- --startup [options]
@@ -15,9 +23,10 @@ export const USAGE: string = `usage: npm run bench -- [options]
        npm run bench -- --scale [--plot FILE] [options]
        npm run bench -- --flames FOLDER [options]
 
-Measures message buses beside each other in alternating rounds. 'compare REF' measures this tree
-against another commit, branch or tag of its repository; --memory measures resident memory;
---startup the time from the start of a bus to its answer to the first Hello.
+Measures message buses beside each other in alternating rounds. 'client' measures client libraries
+beside each other, all on onehop; 'compare REF' this tree against another commit, branch or tag of
+its repository; --memory measures resident memory; --startup the time from the start of a bus to
+its answer to the first Hello.
 
   --modes a,b      only these modes; a first part selects all modes that go on with a hyphen
   --buses x,y      only these buses: ${BUS_NAMES.join(", ")}
@@ -25,10 +34,10 @@ against another commit, branch or tag of its repository; --memory measures resid
   --rounds N       rounds, in each of which every mode is measured on every bus (default 7;
                    with --startup 15); six and more give 95 % confidence intervals
   --seconds S      length of one measurement (default 1.5; with --flames 5)
-  --warmup S       load before each measurement (default 1; with --flames 3)
+  --warmup S       load before each measurement (default 1; with --flames 3, client 2)
   --short          one round of 0.3 s: shows that everything runs, the figures mean little
   --bus-cpu N      pin the bus to this CPU (default: the first one this process may use)
-  --load-cpu N     pin the load to this CPU (default: the second one)
+  --load-cpu N     pin the load, or the client, to this CPU (default: the second one)
   --json           one JSON object on standard output instead of the table
   --memory         memory of the idle bus, and for each connection, name, waiting call and
                    match rule
@@ -52,7 +61,7 @@ exit codes: 0 all was measured; 1 a bus or a measurement failed (the rest is pri
 
 /** What to measure and for how long. */
 export interface BenchOptions {
-  readonly action: "speed" | "memory" | "startup" | "scale";
+  readonly action: "speed" | "client" | "memory" | "startup" | "scale";
   /** The commit to compare this tree with, or null for a comparison of buses. */
   readonly reference: string | null;
   readonly modes: readonly Mode[];
@@ -116,10 +125,12 @@ function readOptions(args: readonly string[]): ParsedOptions {
     },
   });
   if (values.help) return { kind: "help" };
-  const reference = readReference(positionals);
+  const isClient = positionals[0] === "client";
+  const reference = isClient ? null : readReference(positionals);
+  if (isClient) checkClient(positionals, values);
   const actions = (["startup", "memory", "scale"] as const).filter((name) => values[name]);
   if (actions.length > 1) throw new Error(`--${actions.join(" and --")} do not go together`);
-  const action = actions[0] ?? "speed";
+  const action = isClient ? "client" : (actions[0] ?? "speed");
   if (values.plot !== undefined && action !== "scale")
     throw new Error("--plot goes with --scale only");
   if (reference !== null && action !== "speed")
@@ -137,15 +148,20 @@ function readOptions(args: readonly string[]): ParsedOptions {
     throw new Error("compare measures onehop only; leave --buses out");
 
   const isShort = values.short;
-  const [seconds, warmupSeconds] = isShort ? [0.3, 0.2] : values.flames ? [5, 3] : [1.5, 1];
-  const defaultRounds = isShort ? 1 : { startup: 15, scale: 3, speed: 7, memory: 7 }[action];
+  const [seconds, warmupSeconds] = isShort
+    ? [0.3, 0.2]
+    : values.flames
+      ? [5, 3]
+      : // A client of its own process has more to compile than the load generator, which is C.
+        [1.5, isClient ? 2 : 1];
+  const defaultRounds = isShort ? 1 : DEFAULT_ROUNDS[action];
   return {
     kind: "options",
     options: {
       action,
       reference,
       modes: readModes(values.modes ?? (values.policies ? POLICY_MODES : undefined)),
-      buses: readBuses(values.buses),
+      buses: isClient ? ["onehop"] : readBuses(values.buses),
       rounds: readNumber("--rounds", values.rounds, defaultRounds, 1, true),
       seconds: readNumber("--seconds", values.seconds, seconds, 0.01),
       warmupSeconds: readNumber("--warmup", values.warmup, warmupSeconds, 0),
@@ -159,6 +175,17 @@ function readOptions(args: readonly string[]): ParsedOptions {
       flames: values.flames ?? null,
     },
   };
+}
+
+/** The clients have rows of their own, and one bus. */
+function checkClient(
+  positionals: readonly string[],
+  values: Readonly<Record<string, unknown>>,
+): void {
+  if (positionals[1] !== undefined) throw new Error(`'${positionals[1]}' is one argument too many`);
+  const wrong = FOR_BUSES.find((name) => values[name] !== undefined && values[name] !== false);
+  if (wrong !== undefined)
+    throw new Error(`client measures clients on onehop; leave --${wrong} out`);
 }
 
 function readReference(positionals: readonly string[]): string | null {

@@ -15,7 +15,7 @@ export interface Comparison {
 }
 
 /** What stands beside a ratio: with enough rounds the confidence interval of its median. */
-type Spread = "range" | "95 %";
+export type Spread = "range" | "95 %";
 
 /** The figures of one mode. */
 export interface ModeSummary {
@@ -205,7 +205,8 @@ function perBus(heading: string, buses: readonly string[]): ColumnGroup {
   return { heading, columns: buses.map((bus) => ({ heading: bus, align: "right" })) };
 }
 
-function ratioCells(ratio: Ratio | null, spread: Spread): Cell[] {
+/** A ratio, and its spread. */
+export function ratioCells(ratio: Ratio | null, spread: Spread): Cell[] {
   if (ratio === null) return [ABSENT, ABSENT];
   const range = { low: ratio.least, high: ratio.greatest };
   const { low, high } = spread === "range" ? range : (ratio.interval ?? range);

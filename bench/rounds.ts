@@ -141,7 +141,10 @@ export class Book<T> {
   readonly #series: Series<T>[] = [];
   readonly #failures: string[] = [];
 
-  constructor(plan: RoundsPlan, modeCount: number) {
+  constructor(
+    plan: { readonly rounds: number; readonly programs: readonly unknown[] },
+    modeCount: number,
+  ) {
     this.#rounds = plan.rounds;
     this.#progress = new Progress(plan.rounds * modeCount * plan.programs.length);
   }
@@ -179,7 +182,7 @@ export class Book<T> {
 }
 
 /** The programs, beginning with another one in every round. */
-export function turned(programs: readonly BusProgram[], round: number): readonly BusProgram[] {
+export function turned<T>(programs: readonly T[], round: number): readonly T[] {
   const first = round % programs.length;
   return [...programs.slice(first), ...programs.slice(0, first)];
 }

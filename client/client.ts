@@ -344,15 +344,18 @@ export class Client {
     return outcome.reply;
   }
 
-  async #outcomeOf(
+  /** Not async: `call` awaits the promise itself, without another one in between. */
+  #outcomeOf(
     call: MethodCall,
     { timeoutMs = this.#timeoutMs, signal }: CallOptions,
     onReply: ((reply: ReceivedMessage) => void) | null,
   ): Promise<Outcome> {
     const { descriptors = [] } = call;
     const refusal = this.#refusal(descriptors);
-    if (refusal !== null) return { reply: null, failure: refusal };
-    if (signal?.aborted === true) return { reply: null, failure: abortion(signal) };
+    if (refusal !== null) return Promise.resolve({ reply: null, failure: refusal });
+    if (signal?.aborted === true) {
+      return Promise.resolve({ reply: null, failure: abortion(signal) });
+    }
     const serial = this.#link.send(callMessage(call), descriptors);
     return this.#pending.wait(serial, timeoutMs, signal ?? null, onReply);
   }

@@ -89,10 +89,10 @@ export class Link implements ConnectionOwner {
    */
   send(message: Message, descriptors: readonly FileDescriptor[]): number {
     const serial = this.#serials.next();
-    const bytes = encodeMessage(message, serial);
+    const bytes = this.#wires.encode(message, serial);
     // Only Hello can come so early, which has no descriptors.
     if (this.#waiting === null) this.#wires.send(this.#connection, bytes, descriptors);
-    else this.#waiting.push(bytes);
+    else this.#waiting.push(bytes.slice());
     return serial;
   }
 

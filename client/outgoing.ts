@@ -50,7 +50,9 @@ export function callMessage(call: MethodCall, flags = 0): Message {
     path: call.path,
     interface: call.interface ?? null,
     member: call.member,
-    ...contentsOf(call),
+    signature: call.signature ?? "",
+    body: call.body ?? [],
+    unixFds: call.descriptors?.length ?? 0,
     flags: flags | autoStart | authorization,
   });
 }

@@ -23,13 +23,19 @@ export type Outcome =
 interface PendingCall {
   readonly settle: (outcome: Outcome) => void;
   readonly onReply: ((reply: ReceivedMessage) => void) | null;
-  readonly timer: NodeJS.Timeout | null;
+  readonly timeoutMs: number;
+  /** On the clock of `performance.now()`; infinite if there is none. */
+  readonly deadlineMs: number;
   readonly signal: AbortSignal | null;
   readonly onAbort: (() => void) | null;
 }
 
+/** One timer serves all calls: it is set for the earliest deadline, and most calls are gone long before theirs. */
 export class PendingCalls {
   readonly #calls: Map<number, PendingCall> = new Map();
+  #timer: NodeJS.Timeout | null = null;
+  /** When the timer is due; infinite if there is none. */
+  #timerMs = Number.POSITIVE_INFINITY;
 
   get size(): number {
     return this.#calls.size;
@@ -46,16 +52,16 @@ export class PendingCalls {
     onReply: ((reply: ReceivedMessage) => void) | null,
   ): Promise<Outcome> {
     return new Promise((settle) => {
-      const fail = (failure: Failure): void => this.#settle(serial, { reply: null, failure });
       const isTimed = timeoutMs <= MAX_TIMEOUT_MS;
-      const timer = isTimed
-        ? setTimeout(() => {
-            fail({ code: "ONEHOP_TIMEOUT", text: `no reply within ${timeoutMs} ms` });
-          }, timeoutMs)
-        : null;
-      const onAbort = signal === null ? null : () => fail(abortion(signal));
-      if (signal !== null && onAbort !== null) signal.addEventListener("abort", onAbort);
-      this.#calls.set(serial, { settle, onReply, timer, signal, onAbort });
+      const deadlineMs = isTimed ? performance.now() + timeoutMs : Number.POSITIVE_INFINITY;
+      const onAbort =
+        signal === null
+          ? null
+          : () => this.#settle(serial, { reply: null, failure: abortion(signal) });
+      if (onAbort !== null) signal?.addEventListener("abort", onAbort);
+      this.#calls.set(serial, { settle, onReply, timeoutMs, deadlineMs, signal, onAbort });
+      if (deadlineMs < this.#timerMs) this.#setTimer(deadlineMs);
+      else if (this.#calls.size === 1) this.#timer?.ref();
     });
   }
 
@@ -75,16 +81,46 @@ export class PendingCalls {
   /** Nothing will come any more. */
   failAll(failure: Failure): void {
     for (const serial of [...this.#calls.keys()]) this.#settle(serial, { reply: null, failure });
+    this.#clearTimer();
   }
 
   #settle(serial: number, outcome: Outcome): void {
     const call = this.#calls.get(serial);
     if (call === undefined) return;
     this.#calls.delete(serial);
-    if (call.timer !== null) clearTimeout(call.timer);
+    // Without calls the timer is none of the program's business, which may end.
+    if (this.#calls.size === 0) this.#timer?.unref();
     if (call.onAbort !== null) call.signal?.removeEventListener("abort", call.onAbort);
     call.settle(outcome);
   }
+
+  #setTimer(dueMs: number): void {
+    this.#clearTimer();
+    this.#timerMs = dueMs;
+    this.#timer = setTimeout(this.#failLate, Math.ceil(dueMs - performance.now()));
+  }
+
+  #clearTimer(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#timerMs = Number.POSITIVE_INFINITY;
+  }
+
+  /** Fails the calls whose deadlines have passed, and waits for the earliest of the others. */
+  readonly #failLate = (): void => {
+    this.#clearTimer();
+    const nowMs = performance.now();
+    let earliestMs = Number.POSITIVE_INFINITY;
+    for (const [serial, { deadlineMs, timeoutMs }] of this.#calls) {
+      if (deadlineMs > nowMs) {
+        earliestMs = Math.min(earliestMs, deadlineMs);
+        continue;
+      }
+      const text = `no reply within ${timeoutMs} ms`;
+      this.#settle(serial, { reply: null, failure: { code: "ONEHOP_TIMEOUT", text } });
+    }
+    if (earliestMs < Number.POSITIVE_INFINITY) this.#setTimer(earliestMs);
+  };
 }
 
 /** The failure of a call whose signal is aborted. */

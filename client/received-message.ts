@@ -4,7 +4,7 @@ import type { FileDescriptor } from "../transport/file-descriptor.ts";
 import { type Header, LONG_PATH } from "../wire/header.ts";
 import type { Strings } from "../wire/intern.ts";
 import type { MessageHeader } from "../wire/message.ts";
-import { unmarshal } from "../wire/unmarshal.ts";
+import { unmarshal, unmarshalAt } from "../wire/unmarshal.ts";
 import { duplicatesOf } from "./descriptors.ts";
 
 /**
@@ -65,6 +65,8 @@ export class ReceivedMessage implements MessageHeader {
   }
 }
 
+const NO_ARGUMENTS: readonly unknown[] = Object.freeze([]);
+
 /** The message whose header was just parsed, with its arguments. */
 export function receivedMessage(
   header: Header,
@@ -73,12 +75,11 @@ export function receivedMessage(
 ): ReceivedMessage {
   const fields = fieldsOf(header, strings);
   const { memory, bodyOffset, bodyLength, isLittleEndian } = header;
-  const body = memory.bytes.subarray(bodyOffset, bodyOffset + bodyLength);
-  return new ReceivedMessage(
-    fields,
-    descriptors,
-    unmarshal(fields.signature, body, isLittleEndian),
-  );
+  const body =
+    fields.signature === ""
+      ? NO_ARGUMENTS
+      : unmarshalAt(fields.signature, memory, bodyOffset, bodyLength, isLittleEndian);
+  return new ReceivedMessage(fields, descriptors, body);
 }
 
 /** The same for a message of which `bytes` is a copy: its arguments are made when they are asked for. */

@@ -17,7 +17,10 @@ import { Stage } from "../transport/stage.ts";
 import { attachStream } from "../transport/stream-transport.ts";
 import { Strings } from "../wire/intern.ts";
 import { Memory } from "../wire/memory.ts";
+import type { Message } from "../wire/message.ts";
+import { encodeInto } from "../wire/message-codec.ts";
 import { Limit } from "../wire/protocol.ts";
+import { Writer } from "../wire/writer.ts";
 import { closeAll, duplicatesOf } from "./descriptors.ts";
 
 type Addon = NonNullable<ReturnType<typeof findAddon>["addon"]>;
@@ -26,6 +29,9 @@ type Addon = NonNullable<ReturnType<typeof findAddon>["addon"]>;
 const MAX_CONNECTIONS = 4096;
 /** Descriptors that may have arrived on one connection before their messages: four full messages. */
 const MAX_WAITING_DESCRIPTORS = 4 * 253;
+
+/** A message longer than this keeps the buffer that it was written to; the stage copies what is shorter. */
+const REUSED_WRITER_BYTES = 1 << 16;
 
 let withAddon: Wires | null = null;
 let withoutAddon: Wires | null = null;
@@ -50,6 +56,7 @@ export class Wires {
   readonly #keyring: Keyring = new Keyring();
   #sequence = 0;
   #isFlushScheduled = false;
+  #writer: Writer | null = null;
 
   constructor(addon: Addon | null) {
     this.addon = addon;
@@ -103,6 +110,21 @@ export class Wires {
     throw new Error(`this process has ${MAX_CONNECTIONS} connections to buses already`);
   }
 
+  /**
+   * The bytes of a message; short ones are gone when the next one is encoded.
+   *
+   * @throws ValueError or RangeError if it cannot be encoded
+   */
+  encode(message: Message, serial: number): Uint8Array {
+    // Away while it is in use: a getter among the arguments may send, too.
+    const writer = this.#writer ?? new Writer(true);
+    this.#writer = null;
+    writer.reset();
+    encodeInto(writer, message, serial);
+    if (writer.length <= REUSED_WRITER_BYTES) this.#writer = writer;
+    return writer.bytes;
+  }
+
   /** Sends a whole message, with duplicates of these descriptors, in the next microtask at the latest. */
   send(connection: Connection, bytes: Uint8Array, descriptors: readonly FileDescriptor[]): void {
     const { stage } = this;
@@ -135,11 +157,13 @@ export class Wires {
   flushSoon(): void {
     if (this.#isFlushScheduled) return;
     this.#isFlushScheduled = true;
-    queueMicrotask(() => {
-      this.#isFlushScheduled = false;
-      this.stage.flush();
-    });
+    queueMicrotask(this.#flush);
   }
+
+  readonly #flush = (): void => {
+    this.#isFlushScheduled = false;
+    this.stage.flush();
+  };
 
   /**
    * The `count` oldest descriptors that came over this connection, each with an owner. null: fewer came,

@@ -11,7 +11,7 @@ import {
   perSignature,
   type Type,
 } from "./signature.ts";
-import { isShortAscii, Writer } from "./writer.ts";
+import { Writer } from "./writer.ts";
 
 /** A value that its signature has no room for. The message says where: `body[2].a{sv}["Icon"]`. */
 export class ValueError extends TypeError {
@@ -43,10 +43,20 @@ export function marshal(
   values: readonly unknown[],
   isLittleEndian = true,
 ): Uint8Array {
-  const writer = new Writer(isLittleEndian);
+  // Away while it is in use: a getter among the values may marshal, too.
+  const writer = isLittleEndian && spare !== null ? spare : new Writer(isLittleEndian);
+  spare = null;
   marshalInto(writer, signature, values);
-  return writer.bytes;
+  if (!isLittleEndian || writer.length > SPARE_BYTES) return writer.bytes;
+  const bytes = writer.bytes.slice();
+  writer.reset();
+  spare = writer;
+  return bytes;
 }
+
+/** A writer that grew before: one copy at the end costs less than growing again. */
+let spare: Writer | null = null;
+const SPARE_BYTES = 1 << 16;
 
 /** As `marshal`, to the end of what `writer` holds, which is a multiple of eight bytes long. */
 export function marshalInto(writer: Writer, signature: string, values: readonly unknown[]): void {
@@ -55,12 +65,14 @@ export function marshalInto(writer: Writer, signature: string, values: readonly 
     throw new ValueError(`expected ${types.length} arguments, got ${values.length}`, "", "body");
   }
   const plans = plansOf(signature);
-  for (const [index, plan] of plans.entries()) {
-    try {
+  let index = 0;
+  try {
+    for (const plan of plans) {
       plan(writer, values[index], 0);
-    } catch (error) {
-      throw inside(error, "", `body[${index}].${types[index]?.signature}`);
+      index++;
     }
+  } catch (error) {
+    throw inside(error, "", `body[${index}].${types[index]?.signature}`);
   }
 }
 
@@ -103,9 +115,8 @@ function planOf(type: Type): Plan {
     case "s":
       return (writer, value) => {
         if (typeof value !== "string") throw misfit("s", value);
-        if (!isShortAscii(value) && NOT_TEXT.test(value)) {
-          throw misfit("s without U+0000 and lone surrogates", value);
-        }
+        if (writer.writeShortAscii(value)) return;
+        if (NOT_TEXT.test(value)) throw misfit("s without U+0000 and lone surrogates", value);
         writer.writeString(value);
       };
     case "o":
@@ -162,13 +173,16 @@ function writeVariant(writer: Writer, value: unknown, depth: number): void {
     throw misfit("v (a Variant)", value);
   }
   const { signature } = value;
-  if (typeof signature !== "string" || !isSingleCompleteType(signature)) {
-    throw misfit("a variant of one complete type", signature);
-  }
+  if (typeof signature !== "string") throw misfit("a variant of one complete type", signature);
+  const plan = variantPlanOf(signature);
   writer.writeSignature(signature);
-  const [plan] = plansOf(signature);
-  plan?.(writer, value.value, deeper(depth));
+  plan(writer, value.value, deeper(depth));
 }
+
+const variantPlanOf: (signature: string) => Plan = perSignature((signature) => {
+  if (!isSingleCompleteType(signature)) throw misfit("a variant of one complete type", signature);
+  return plansOf(signature)[0] as Plan; // there is one complete type
+});
 
 function arrayPlan(type: Type, element: Type): Plan {
   const writeElements = elementsPlan(type, element);
@@ -212,32 +226,45 @@ function dictionaryPlan(type: Type, entry: Type): Plan {
   const [key, value] = entry.children as readonly [Type, Type]; // a checked dict entry has two
   const keyPlan = planOf(key);
   const valuePlan = planOf(value);
+  const isTextKey = "sog".includes(key.code);
+  const writeEntry = (
+    writer: Writer,
+    name: unknown,
+    named: unknown,
+    item: unknown,
+    depth: number,
+  ): void => {
+    const inner = deeper(deeper(depth));
+    writer.align(8);
+    try {
+      keyPlan(writer, named, inner);
+    } catch (error) {
+      throw inside(error, `[key ${textOf(name)}]`, "");
+    }
+    try {
+      valuePlan(writer, item, inner);
+    } catch (error) {
+      throw inside(error, `[${textOf(name)}]`, "");
+    }
+  };
   return (writer, entries, depth) => {
     if (typeof entries !== "object" || entries === null || Array.isArray(entries)) {
       throw misfit(type.signature, entries);
     }
-    const isMap = entries instanceof Map;
-    const pairs: Iterable<[unknown, unknown]> = isMap ? entries : Object.entries(entries);
-    for (const [name, item] of pairs) {
-      const inner = deeper(deeper(depth));
-      writer.align(8);
-      try {
-        keyPlan(writer, isMap ? name : keyOf(name as string, key), inner); // an object's keys are strings
-      } catch (error) {
-        throw inside(error, `[key ${textOf(name)}]`, "");
-      }
-      try {
-        valuePlan(writer, item, inner);
-      } catch (error) {
-        throw inside(error, `[${textOf(name)}]`, "");
-      }
+    if (entries instanceof Map) {
+      for (const [name, item] of entries) writeEntry(writer, name, name, item, depth);
+      return;
+    }
+    for (const name of Object.keys(entries)) {
+      const named = isTextKey ? name : keyOf(name, key);
+      writeEntry(writer, name, named, (entries as Record<string, unknown>)[name], depth); // its own key
     }
   };
 }
 
 /** The key that an object's property stands for: integers are spelled in decimal. */
 function keyOf(name: string, key: Type): unknown {
-  if ("sog".includes(key.code) || !/^-?\d+$/.test(name)) return name;
+  if (!/^-?\d+$/.test(name)) return name;
   return key.code === "x" || key.code === "t" ? BigInt(name) : Number(name);
 }
 

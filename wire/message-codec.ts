@@ -1,7 +1,7 @@
 /** Messages → bytes and back, for clients and tests; the bus itself routes by `header.ts`. */
 
 import { HeaderViolation, headerViolationText } from "./header.ts";
-import { marshal } from "./marshal.ts";
+import { marshalInto } from "./marshal.ts";
 import { Memory } from "./memory.ts";
 import { Message, type MessageHeader } from "./message.ts";
 import { isBusName, isErrorName, isInterfaceName, isMemberName } from "./names.ts";
@@ -38,49 +38,65 @@ const FIELD_TYPES: ReadonlyMap<number, string> = new Map<number, string>([
   [HeaderField.ContainerInstance, "o"],
 ]);
 
+const BODY_LENGTH_AT = 4;
+
 /**
  * The bytes of `message` with the serial `serial`. Throws a `ValueError` if the body does not fit
  * its signature, and a `RangeError` if the message is longer than 128 MiB.
  */
 export function encodeMessage(message: Message, serial: number, isLittleEndian = true): Uint8Array {
-  const body = marshal(message.signature, message.body, isLittleEndian);
   const writer = new Writer(isLittleEndian);
-  writer.writeByte(isLittleEndian ? LITTLE : BIG);
-  writer.writeByte(message.type);
-  writer.writeByte(message.flags);
-  writer.writeByte(PROTOCOL_VERSION);
-  writer.writeUint32(body.length);
-  writer.writeUint32(serial);
-  writer.writeUint32(0);
-  writeField(writer, HeaderField.Path, message.path);
-  writeField(writer, HeaderField.Interface, message.interface);
-  writeField(writer, HeaderField.Member, message.member);
-  writeField(writer, HeaderField.ErrorName, message.errorName);
-  writeField(writer, HeaderField.ReplySerial, message.replySerial);
-  writeField(writer, HeaderField.Destination, message.destination);
-  writeField(writer, HeaderField.Sender, message.sender);
-  writeField(writer, HeaderField.Signature, message.signature || null);
-  writeField(writer, HeaderField.UnixFds, message.unixFds || null);
-  writer.setUint32(FIXED_HEADER_BYTES - 4, writer.length - FIXED_HEADER_BYTES);
-  writer.align(8);
-  if (writer.length + body.length > Limit.messageBytes) {
-    throw new RangeError(
-      `a message of ${writer.length + body.length} bytes is longer than 128 MiB`,
-    );
-  }
-  writer.writeBytes(body);
+  encodeInto(writer, message, serial);
   return writer.bytes;
 }
 
-function writeField(writer: Writer, code: number, value: string | number | null): void {
+/** As `encodeMessage`, into a writer that holds nothing; after an error it holds the beginning. */
+export function encodeInto(writer: Writer, message: Message, serial: number): void {
+  writer.writeByte(writer.isLittleEndian ? LITTLE : BIG);
+  writer.writeByte(message.type);
+  writer.writeByte(message.flags);
+  writer.writeByte(PROTOCOL_VERSION);
+  writer.writeUint32(0);
+  writer.writeUint32(serial);
+  writer.writeUint32(0);
+  writeText(writer, HeaderField.Path, "o", message.path);
+  writeText(writer, HeaderField.Interface, "s", message.interface);
+  writeText(writer, HeaderField.Member, "s", message.member);
+  writeText(writer, HeaderField.ErrorName, "s", message.errorName);
+  writeNumber(writer, HeaderField.ReplySerial, message.replySerial);
+  writeText(writer, HeaderField.Destination, "s", message.destination);
+  writeText(writer, HeaderField.Sender, "s", message.sender);
+  if (message.signature !== "") {
+    beginField(writer, HeaderField.Signature, "g");
+    writer.writeSignature(message.signature);
+  }
+  writeNumber(writer, HeaderField.UnixFds, message.unixFds || null);
+  writer.setUint32(FIXED_HEADER_BYTES - 4, writer.length - FIXED_HEADER_BYTES);
+  writer.align(8);
+  const bodyOffset = writer.length;
+  marshalInto(writer, message.signature, message.body);
+  if (writer.length > Limit.messageBytes) {
+    throw new RangeError(`a message of ${writer.length} bytes is longer than 128 MiB`);
+  }
+  writer.setUint32(BODY_LENGTH_AT, writer.length - bodyOffset);
+}
+
+function writeText(writer: Writer, code: number, type: string, value: string | null): void {
   if (value === null) return;
-  const type = FIELD_TYPES.get(code) as string; // only codes of the table are written
+  beginField(writer, code, type);
+  writer.writeString(value);
+}
+
+function writeNumber(writer: Writer, code: number, value: number | null): void {
+  if (value === null) return;
+  beginField(writer, code, "u");
+  writer.writeUint32(value);
+}
+
+function beginField(writer: Writer, code: number, type: string): void {
   writer.align(8);
   writer.writeByte(code);
   writer.writeSignature(type);
-  if (typeof value === "number") writer.writeUint32(value);
-  else if (type === "g") writer.writeSignature(value);
-  else writer.writeString(value);
 }
 
 /**

@@ -38,8 +38,7 @@ export class Message implements MessageHeader {
   readonly sender: string | null;
   readonly signature: string;
   readonly unixFds: number;
-  #body: readonly unknown[] | null;
-  #readBody: () => readonly unknown[];
+  #body: readonly unknown[] | (() => readonly unknown[]);
 
   /** `body` holds the arguments, or makes them when they are first asked for. */
   constructor(
@@ -58,13 +57,12 @@ export class Message implements MessageHeader {
     this.sender = header.sender ?? null;
     this.signature = header.signature ?? "";
     this.unixFds = header.unixFds ?? 0;
-    this.#body = typeof body === "function" ? null : body;
-    this.#readBody = typeof body === "function" ? body : () => body;
+    this.#body = body;
   }
 
   /** The arguments, as `unmarshal` makes them. */
   get body(): readonly unknown[] {
-    this.#body ??= this.#readBody();
+    if (typeof this.#body === "function") this.#body = this.#body();
     return this.#body;
   }
 }
@@ -127,17 +125,34 @@ function made(
   header: Partial<MessageHeader>,
   contents: Contents,
 ): Message {
-  if (header.path != null) assertObjectPath(header.path);
-  if (header.interface != null) assertInterfaceName(header.interface);
-  if (header.member != null) assertMemberName(header.member);
-  if (header.errorName != null) assertErrorName(header.errorName);
-  for (const name of [header.destination, contents.sender]) {
-    if (name != null && !isBusName(name)) {
-      throw new TypeError(`${JSON.stringify(name)} is not a valid bus name`);
-    }
-  }
+  const { path, member, errorName, replySerial, destination = null } = header;
   const { body = [], signature = "", unixFds = 0, sender = null } = contents;
+  if (path != null) assertObjectPath(path);
+  if (header.interface != null) assertInterfaceName(header.interface);
+  if (member != null) assertMemberName(member);
+  if (errorName != null) assertErrorName(errorName);
+  if (destination !== null) assertBusName(destination);
+  if (sender !== null) assertBusName(sender);
   parseSignature(signature);
-  const allFlags = flags | (contents.flags ?? 0);
-  return new Message({ ...header, type, flags: allFlags, signature, unixFds, sender }, body);
+  return new Message(
+    {
+      type,
+      flags: flags | (contents.flags ?? 0),
+      serial: 0,
+      path: path ?? null,
+      interface: header.interface ?? null,
+      member: member ?? null,
+      errorName: errorName ?? null,
+      replySerial: replySerial ?? null,
+      destination,
+      sender,
+      signature,
+      unixFds,
+    },
+    body,
+  );
+}
+
+function assertBusName(text: string): void {
+  if (!isBusName(text)) throw new TypeError(`${JSON.stringify(text)} is not a valid bus name`);
 }

@@ -1,5 +1,6 @@
 /** Bytes → values, by one plan of closures for each signature. */
 
+import type { Memory } from "./memory.ts";
 import { Limit } from "./protocol.ts";
 import { Reader } from "./reader.ts";
 import { ALIGNMENT, FIXED_SIZE, parseSignature, perSignature, type Type } from "./signature.ts";
@@ -27,9 +28,27 @@ export function unmarshal(
   return values;
 }
 
+/** As `unmarshal`, of a part of a memory. */
+export function unmarshalAt(
+  signature: string,
+  memory: Memory,
+  offset: number,
+  length: number,
+  isLittleEndian: boolean,
+): unknown[] {
+  reader.begin(memory, offset, length, isLittleEndian);
+  const values = readValues(reader, signature);
+  reader.assertAtEnd();
+  return values;
+}
+
+const reader = new Reader(new Uint8Array(0), true);
+
 /** Reads one value for each type of `signature`, inside of `depth` containers. */
 export function readValues(reader: Reader, signature: string, depth = 0): unknown[] {
-  return plansOf(signature).map((plan) => plan(reader, depth));
+  const values: unknown[] = [];
+  for (const plan of plansOf(signature)) values.push(plan(reader, depth));
+  return values;
 }
 
 /** As `unmarshal`, of the first arguments only: `signature` is the beginning of the body's. */
@@ -99,6 +118,7 @@ function arrayPlan(element: Type): Plan {
   const isFixed = FIXED_SIZE[code] !== 0;
   if (element.code === "y") return (reader) => reader.readBytesTo(reader.readArrayEnd(1));
 
+  if (element.code === "{") return dictionaryPlan(element);
   const plan = planOf(element);
   return (reader, depth) => {
     const end = reader.readArrayEnd(alignment);
@@ -109,8 +129,28 @@ function arrayPlan(element: Type): Plan {
       values.push(plan(reader, isFixed ? depth : deeper(reader, depth)));
     }
     if (reader.at !== end) throw reader.violation("ArrayLength", start);
-    // The plan of a dict entry reads pairs.
-    return element.code === "{" ? new Map(values as [unknown, unknown][]) : values;
+    return values;
+  };
+}
+
+/** Entries are read as structs of two, without an array for each. */
+function dictionaryPlan(entry: Type): Plan {
+  const [key, value] = entry.children as readonly [Type, Type]; // a checked dict entry has two
+  const keyPlan = planOf(key);
+  const valuePlan = planOf(value);
+  return (reader, depth) => {
+    const end = reader.readArrayEnd(8);
+    const start = reader.at;
+    const entries: Map<unknown, unknown> = new Map();
+    while (reader.at < end) {
+      const outer = deeper(reader, depth);
+      reader.align(8);
+      const inner = deeper(reader, outer);
+      const name = keyPlan(reader, inner);
+      entries.set(name, valuePlan(reader, inner));
+    }
+    if (reader.at !== end) throw reader.violation("ArrayLength", start);
+    return entries;
   };
 }
 
@@ -119,7 +159,9 @@ function structPlan(type: Type): Plan {
   return (reader, depth) => {
     reader.align(8);
     const inner = deeper(reader, depth);
-    return plans.map((plan) => plan(reader, inner));
+    const values: unknown[] = [];
+    for (const plan of plans) values.push(plan(reader, inner));
+    return values;
   };
 }
 

@@ -7,16 +7,6 @@ const COPY_LOOP_BYTES = 128;
 const SHORT_TEXT = 64;
 const encoder = new TextEncoder();
 
-/** Is it short, of ASCII alone, and without U+0000? Most strings are. */
-export function isShortAscii(text: string): boolean {
-  if (text.length > SHORT_TEXT) return false;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (code === 0 || code > 0x7f) return false;
-  }
-  return true;
-}
-
 /** Writes values one behind the other; alignment counts from the first byte. */
 export class Writer {
   readonly isLittleEndian: boolean;
@@ -104,19 +94,34 @@ export class Writer {
 
   /** A STRING or OBJECT_PATH. The text has no lone surrogates and no U+0000. */
   writeString(text: string): void {
+    if (this.writeShortAscii(text)) return;
     this.align(4);
     const lengthAt = this.#skip(4);
     this.#reserve(3 * text.length + 1);
-    if (isShortAscii(text)) {
-      const at = this.#length;
-      for (let i = 0; i < text.length; i++) this.#bytes[at + i] = text.charCodeAt(i);
-      this.#view.setUint32(lengthAt, text.length, this.isLittleEndian);
-      this.#length = at + text.length + 1;
-      return;
-    }
     const { written } = encoder.encodeInto(text, this.#bytes.subarray(this.#length));
     this.#view.setUint32(lengthAt, written, this.isLittleEndian);
     this.#skip(written + 1);
+  }
+
+  /** The same, if it is short, of ASCII alone and without U+0000, as most are; false if nothing was written. */
+  writeShortAscii(text: string): boolean {
+    const { length } = text;
+    if (length > SHORT_TEXT) return false;
+    const lengthAt = this.#length + (-this.#length & 3);
+    const at = lengthAt + 4;
+    this.#reserve(at + length + 1 - this.#length);
+    const bytes = this.#bytes;
+    for (let i = 0; i < length; i++) {
+      const code = text.charCodeAt(i);
+      if (code === 0 || code > 0x7f) {
+        bytes.fill(0, at, at + i);
+        return false;
+      }
+      bytes[at + i] = code;
+    }
+    this.#view.setUint32(lengthAt, length, this.isLittleEndian);
+    this.#length = at + length + 1;
+    return true;
   }
 
   /** A SIGNATURE of at most 255 characters, which are ASCII. */

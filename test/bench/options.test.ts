@@ -46,6 +46,15 @@ test("compare takes a reference to the other tree", () => {
   });
 });
 
+test("client measures clients on onehop, after a longer warm-up", () => {
+  expect(optionsOf("client")).toMatchObject({
+    ...{ action: "client", reference: null, buses: ["onehop"], rounds: 7, warmupSeconds: 2 },
+  });
+  expect(optionsOf("client", "--short", "--json")).toMatchObject({
+    ...{ action: "client", rounds: 1, seconds: 0.3, warmupSeconds: 0.2, isJson: true },
+  });
+});
+
 test("--memory measures memory", () => {
   expect(optionsOf("--memory").action).toBe("memory");
 });
@@ -99,6 +108,11 @@ test.each([
   [["--flames", "f", "--rounds", "2"], "--flames goes with"],
   [["--flames", "f", "--json"], "--flames goes with"],
   [["compare", "a", "--flames", "f"], "--flames goes with"],
+  [["client", "again"], "'again' is one argument too many"],
+  [["client", "--modes", "connect"], "leave --modes out"],
+  [["client", "--buses", "onehop"], "leave --buses out"],
+  [["client", "--memory"], "leave --memory out"],
+  [["client", "--flames", "f"], "leave --flames out"],
   [["faster"], "'faster' is not a command"],
   [["--fast"], "--fast"],
 ])("%j is refused with a reason", (args, reason) => {

@@ -115,3 +115,24 @@ test("strings longer than the first buffer are written whole", () => {
   const long = "€".repeat(5000);
   expect(unmarshal("ss", marshal("ss", ["x", long]))).toEqual(["x", long]);
 });
+
+test("a getter among the values may marshal, too", () => {
+  const inner: Uint8Array[] = [];
+  const values = {
+    first: new Variant("s", "before"),
+    get second(): Variant {
+      inner.push(marshal("s", ["in between"]));
+      return new Variant("s", "after");
+    },
+  };
+  const plain = { first: new Variant("s", "before"), second: new Variant("s", "after") };
+  expect(marshal("a{sv}", [values])).toEqual(marshal("a{sv}", [plain]));
+  expect(inner).toEqual([marshal("s", ["in between"])]);
+});
+
+test("what was marshalled stays as it is when more is", () => {
+  const first = marshal("s", ["first"]);
+  const copy = first.slice();
+  marshal("s", ["another"]);
+  expect(first).toEqual(copy);
+});
