@@ -6,6 +6,8 @@ import { isSignature } from "./signature.ts";
 import { type BodyViolation, bodyViolationText, BodyViolation as Violation } from "./validate.ts";
 import { ProtocolViolation } from "./violation.ts";
 
+/** So few bytes are looked at and read faster one by one than by a decoder. */
+const SHORT_TEXT = 48;
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
@@ -34,6 +36,7 @@ export class Reader {
 
   /** Reads the zero bytes up to the next multiple of `alignment`, a power of two. */
   align(alignment: number): void {
+    if ((this.#at & (alignment - 1)) === 0) return;
     while (this.#at % alignment !== 0) {
       if (this.#view.getUint8(this.#take(1)) !== 0) throw this.violation("Padding", this.#at - 1);
     }
@@ -87,10 +90,12 @@ export class Reader {
   readString(): string {
     const length = this.readUint32();
     const at = this.#at;
-    const bytes = this.#terminated(length);
+    this.#skipTerminated(length);
+    const short = this.#shortAscii(at, length);
+    if (short !== null) return short;
     let text: string;
     try {
-      text = decoder.decode(bytes);
+      text = decoder.decode(this.#bytes.subarray(at, at + length));
     } catch {
       throw this.violation("Utf8", at);
     }
@@ -101,14 +106,17 @@ export class Reader {
   readObjectPath(): string {
     const length = this.readUint32();
     const at = this.#at;
-    const text = asciiOf(this.#terminated(length));
+    this.#skipTerminated(length);
+    const text = this.#asciiText(at, length);
     if (!isObjectPath(text)) throw this.violation("ObjectPath", at);
     return text;
   }
 
   readSignature(): string {
     const at = this.#at;
-    const text = asciiOf(this.#terminated(this.readByte()));
+    const length = this.readByte();
+    this.#skipTerminated(length);
+    const text = this.#asciiText(at + 1, length);
     if (!isSignature(text)) throw this.violation("Signature", at);
     return text;
   }
@@ -132,6 +140,13 @@ export class Reader {
     return new Uint8Array(this.#bytes.subarray(at, at + byteLength));
   }
 
+  /** The bytes up to `end` as they lie there, not copied. */
+  viewBytesTo(end: number): Uint8Array {
+    const byteLength = end - this.#at;
+    const at = this.#take(byteLength);
+    return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + at, byteLength);
+  }
+
   /** Throws unless the last byte has been read. */
   assertAtEnd(): void {
     if (this.#at !== this.#bytes.length) throw this.violation("TooMuchData", this.#at);
@@ -142,11 +157,29 @@ export class Reader {
     return new ProtocolViolation(code, bodyViolationText(Violation[code]), this.#origin + at);
   }
 
-  /** `byteLength` bytes and the zero byte behind them, which is not returned. */
-  #terminated(byteLength: number): Uint8Array {
-    const at = this.#take(byteLength);
+  /** Goes over `byteLength` bytes and the zero byte behind them. */
+  #skipTerminated(byteLength: number): void {
+    this.#take(byteLength);
     if (this.readByte() !== 0) throw this.violation("Termination", this.#at - 1);
-    return this.#bytes.subarray(at, at + byteLength);
+  }
+
+  /** The text at `at` if it is short, of ASCII alone and without U+0000, or null. */
+  #shortAscii(at: number, byteLength: number): string | null {
+    if (byteLength > SHORT_TEXT) return null;
+    let text = "";
+    for (let i = at; i < at + byteLength; i++) {
+      const code = this.#bytes[i] as number; // taken before
+      if (code === 0 || code > 0x7f) return null;
+      text += String.fromCharCode(code);
+    }
+    return text;
+  }
+
+  /** The text of bytes that are valid only if they are ASCII: others become characters no grammar has. */
+  #asciiText(at: number, byteLength: number): string {
+    return (
+      this.#shortAscii(at, byteLength) ?? latin1.decode(this.#bytes.subarray(at, at + byteLength))
+    );
   }
 
   #take(byteLength: number): number {
@@ -155,11 +188,6 @@ export class Reader {
     this.#at += byteLength;
     return at;
   }
-}
-
-/** The text of bytes that are valid only if they are ASCII: others become characters no grammar has. */
-function asciiOf(bytes: Uint8Array): string {
-  return latin1.decode(bytes);
 }
 
 const latin1 = new TextDecoder("latin1");
