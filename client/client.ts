@@ -16,6 +16,7 @@ import {
   RequestNameFlag,
   RequestNameReply,
 } from "../wire/protocol.ts";
+import { NATURAL_VALUES, type ReadOptions } from "../wire/read-options.ts";
 import { closeAll } from "./descriptors.ts";
 import { type DBusError, errorOf, errorOfReply, type Failure } from "./errors.ts";
 import { Link } from "./link.ts";
@@ -60,6 +61,8 @@ export interface ClientOptions {
   readonly timeoutMs?: number;
   /** See {@link Client.onCall}. */
   readonly onCall?: CallListener;
+  /** The form of `ReceivedMessage.values`; default `NATURAL_VALUES`. What is left out is as in `unmarshal`. */
+  readonly values?: ReadOptions;
 }
 
 export interface RequestNameOptions {
@@ -78,6 +81,7 @@ export class Client {
   readonly #wires: Wires;
   readonly #link: Link;
   readonly #timeoutMs: number;
+  readonly #values: ReadOptions;
   readonly #pending: PendingCalls = new PendingCalls();
   readonly #subscriptions: Subscriptions;
   readonly #names: Set<string> = new Set();
@@ -96,6 +100,7 @@ export class Client {
   ) {
     this.#wires = wires;
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    this.#values = options.values ?? NATURAL_VALUES;
     this.onCall = options.onCall ?? null;
     this.#closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
@@ -388,7 +393,7 @@ export class Client {
     const { type } = header;
     let message: ReceivedMessage | null = null;
     const make = (): ReceivedMessage => {
-      message ??= receivedMessage(header, strings, descriptors);
+      message ??= receivedMessage(header, strings, descriptors, this.#values);
       return message;
     };
     if (isForUs && (type === MessageType.MethodReturn || type === MessageType.Error)) {
@@ -407,7 +412,7 @@ export class Client {
     if (this.#wires.strings.textOf(header.destination) === this.#uniqueName) return;
     const start = header.offset;
     const bytes = header.memory.bytes.slice(start, start + byteLength);
-    monitor.take(copiedMessage(header, this.#wires.strings, bytes), bytes);
+    monitor.take(copiedMessage(header, this.#wires.strings, bytes, this.#values), bytes);
   }
 
   /**

@@ -5,6 +5,7 @@ export type { ConnectError } from "../transport/connect.ts";
 export type { FileDescriptor } from "../transport/file-descriptor.ts";
 export type { Mechanism } from "../transport/mechanism.ts";
 export { ReleaseNameReply, RequestNameReply } from "../wire/protocol.ts";
+export { EXACT_VALUES, NATURAL_VALUES, type ReadOptions } from "../wire/read-options.ts";
 export { Variant } from "../wire/variant.ts";
 export {
   type CallListener,

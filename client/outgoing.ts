@@ -9,8 +9,9 @@ export interface Content {
   /** The types of `body`; default "": no arguments. */
   readonly signature?: string;
   /**
-   * The arguments: numbers, bigints (x, t), booleans, strings, arrays (a, structs), Maps or plain objects
-   * (dictionaries), `Variant`s, Uint8Arrays (ay); `h` is an index into `descriptors`.
+   * The arguments: numbers, bigints (x, t), booleans, strings, arrays (a, structs), Maps, plain objects or arrays
+   * of pairs (dictionaries), `Variant`s, Uint8Arrays (ay); `h` is an index into `descriptors`. A string, a
+   * boolean or a Uint8Array is a variant of s, b or ay by itself.
    */
   readonly body?: readonly unknown[];
   /** Duplicates of these are sent; they stay the caller's to close. Needs the addon and a bus that passes them. */

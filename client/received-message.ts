@@ -4,6 +4,7 @@ import type { FileDescriptor } from "../transport/file-descriptor.ts";
 import { type Header, LONG_PATH } from "../wire/header.ts";
 import type { Strings } from "../wire/intern.ts";
 import type { MessageHeader } from "../wire/message.ts";
+import { NATURAL_VALUES, type ReadOptions } from "../wire/read-options.ts";
 import { unmarshal, unmarshalAt } from "../wire/unmarshal.ts";
 import { duplicatesOf } from "./descriptors.ts";
 
@@ -29,12 +30,14 @@ export class ReceivedMessage implements MessageHeader {
   readonly unixFds: number;
   readonly descriptors: readonly FileDescriptor[];
   #body: readonly unknown[] | (() => readonly unknown[]);
+  #values: readonly unknown[] | (() => readonly unknown[]);
 
-  /** `body`: the arguments, or what makes them when they are first asked for. */
+  /** `body` and `values`: the arguments, or what makes them when they are first asked for. */
   constructor(
     header: MessageHeader,
     descriptors: readonly FileDescriptor[],
     body: readonly unknown[] | (() => readonly unknown[]),
+    values: readonly unknown[] | (() => readonly unknown[]),
   ) {
     this.type = header.type;
     this.flags = header.flags;
@@ -50,6 +53,7 @@ export class ReceivedMessage implements MessageHeader {
     this.unixFds = header.unixFds;
     this.descriptors = descriptors;
     this.#body = body;
+    this.#values = values;
   }
 
   /** The arguments, as `unmarshal` makes them: 64-bit integers are bigints, dictionaries Maps. */
@@ -58,28 +62,46 @@ export class ReceivedMessage implements MessageHeader {
     return this.#body;
   }
 
+  /**
+   * The arguments in the form that the connection's option `values` asks for, made when they are first asked
+   * for. By default `NATURAL_VALUES`: dictionaries with strings for keys are objects without a prototype, variants
+   * the values in them, 64-bit integers bigints.
+   *
+   * @throws RangeError if 64-bit integers are to be numbers and one is not safe
+   */
+  get values(): readonly unknown[] {
+    if (typeof this.#values === "function") this.#values = this.#values();
+    return this.#values;
+  }
+
   /** The same message with duplicates of the descriptors, which the caller owns. */
   retained(): ReceivedMessage {
     if (this.descriptors.length === 0) return this;
-    return new ReceivedMessage(this, duplicatesOf(this.descriptors), this.body);
+    return new ReceivedMessage(this, duplicatesOf(this.descriptors), this.body, () => this.values);
   }
 }
 
 const NO_ARGUMENTS: readonly unknown[] = Object.freeze([]);
+/** Of the types in it, options say which form they come in. */
+const HAS_FORMS = /[xtv{]|ay/;
 
 /** The message whose header was just parsed, with its arguments. */
 export function receivedMessage(
   header: Header,
   strings: Strings,
   descriptors: readonly FileDescriptor[],
+  options: ReadOptions = NATURAL_VALUES,
 ): ReceivedMessage {
   const fields = fieldsOf(header, strings);
   const { memory, bodyOffset, bodyLength, isLittleEndian } = header;
-  const body =
-    fields.signature === ""
-      ? NO_ARGUMENTS
-      : unmarshalAt(fields.signature, memory, bodyOffset, bodyLength, isLittleEndian);
-  return new ReceivedMessage(fields, descriptors, body);
+  const { signature } = fields;
+  if (signature === "") return new ReceivedMessage(fields, descriptors, NO_ARGUMENTS, NO_ARGUMENTS);
+  const body = unmarshalAt(signature, memory, bodyOffset, bodyLength, isLittleEndian);
+  if (!HAS_FORMS.test(signature)) return new ReceivedMessage(fields, descriptors, body, body);
+  // The memory is used again for the messages that follow, before anybody asks for `values`.
+  const copy = memory.bytes.slice(bodyOffset, bodyOffset + bodyLength);
+  const values = (): readonly unknown[] => unmarshal(signature, copy, isLittleEndian, 0, options);
+  return new ReceivedMessage(fields, descriptors, body, values);
 }
 
 /** The same for a message of which `bytes` is a copy: its arguments are made when they are asked for. */
@@ -87,12 +109,21 @@ export function copiedMessage(
   header: Header,
   strings: Strings,
   bytes: Uint8Array,
+  options: ReadOptions = NATURAL_VALUES,
 ): ReceivedMessage {
   const fields = fieldsOf(header, strings);
   const { headerLength, isLittleEndian } = header;
   const body = (): readonly unknown[] =>
     unmarshal(fields.signature, bytes.subarray(headerLength), isLittleEndian);
-  return new ReceivedMessage(fields, [], body);
+  const values = (): readonly unknown[] =>
+    unmarshal(
+      fields.signature,
+      bytes.subarray(headerLength),
+      isLittleEndian,
+      headerLength,
+      options,
+    );
+  return new ReceivedMessage(fields, [], body, values);
 }
 
 function fieldsOf(header: Header, strings: Strings): MessageHeader {

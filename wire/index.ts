@@ -30,6 +30,7 @@ export {
 export { isObjectPath, isPathWithin } from "./object-path.ts";
 export { pcapFileHeader, pcapRecord } from "./pcap.ts";
 export { HeaderField, Limit, MessageFlag, MessageType } from "./protocol.ts";
+export { EXACT_VALUES, NATURAL_VALUES, type ReadOptions } from "./read-options.ts";
 export { SerialCounter } from "./serial.ts";
 export { isSignature, isSingleCompleteType, parseSignature, type Type } from "./signature.ts";
 export { unmarshal } from "./unmarshal.ts";

@@ -33,8 +33,10 @@ export class ValueError extends TypeError {
  * The marshalled arguments `values` of `signature`.
  *
  * y n q i u h d are numbers; x t bigints, or numbers that are safe integers; b booleans; s o g
- * strings. Arrays are arrays; `ay` may be a Uint8Array, and a dictionary is a Map or a plain object.
- * Structs are arrays. A variant is a `Variant`, or anything with its `signature` and `value`.
+ * strings. Arrays are arrays; `ay` may be a Uint8Array, and a dictionary is a Map, a plain object or an
+ * array of pairs. Structs are arrays. A variant is a `Variant`, or anything with its `signature` and
+ * `value`; or a string (s), a boolean (b) or a Uint8Array (ay), which can be of no other type. Numbers,
+ * arrays and objects could: they need a `Variant`.
  *
  * Throws a `ValueError` if a value does not fit, and a `TypeError` if `signature` is not valid.
  */
@@ -169,14 +171,25 @@ function bigInteger(
 }
 
 function writeVariant(writer: Writer, value: unknown, depth: number): void {
-  if (typeof value !== "object" || value === null || !("signature" in value && "value" in value)) {
-    throw misfit("v (a Variant)", value);
-  }
-  const { signature } = value;
-  if (typeof signature !== "string") throw misfit("a variant of one complete type", signature);
+  if (typeof value === "string") writeAs(writer, "s", value, depth);
+  else if (typeof value === "boolean") writeAs(writer, "b", value, depth);
+  else if (value instanceof Uint8Array) writeAs(writer, "ay", value, depth);
+  else if (
+    typeof value === "object" &&
+    value !== null &&
+    "signature" in value &&
+    "value" in value
+  ) {
+    const { signature } = value;
+    if (typeof signature !== "string") throw misfit("a variant of one complete type", signature);
+    writeAs(writer, signature, value.value, depth);
+  } else throw misfit("v (a Variant)", value);
+}
+
+function writeAs(writer: Writer, signature: string, content: unknown, depth: number): void {
   const plan = variantPlanOf(signature);
   writer.writeSignature(signature);
-  plan(writer, value.value, deeper(depth));
+  plan(writer, content, deeper(depth));
 }
 
 const variantPlanOf: (signature: string) => Plan = perSignature((signature) => {
@@ -226,45 +239,47 @@ function dictionaryPlan(type: Type, entry: Type): Plan {
   const [key, value] = entry.children as readonly [Type, Type]; // a checked dict entry has two
   const keyPlan = planOf(key);
   const valuePlan = planOf(value);
-  const isTextKey = "sog".includes(key.code);
-  const writeEntry = (
-    writer: Writer,
-    name: unknown,
-    named: unknown,
-    item: unknown,
-    depth: number,
-  ): void => {
-    const inner = deeper(deeper(depth));
+  const writeEntry = (writer: Writer, name: unknown, item: unknown, depth: number): void => {
     writer.align(8);
     try {
-      keyPlan(writer, named, inner);
+      keyPlan(writer, name, depth);
     } catch (error) {
       throw inside(error, `[key ${textOf(name)}]`, "");
     }
     try {
-      valuePlan(writer, item, inner);
+      valuePlan(writer, item, depth);
     } catch (error) {
       throw inside(error, `[${textOf(name)}]`, "");
     }
   };
   return (writer, entries, depth) => {
-    if (typeof entries !== "object" || entries === null || Array.isArray(entries)) {
-      throw misfit(type.signature, entries);
-    }
     if (entries instanceof Map) {
-      for (const [name, item] of entries) writeEntry(writer, name, name, item, depth);
-      return;
-    }
-    for (const name of Object.keys(entries)) {
-      const named = isTextKey ? name : keyOf(name, key);
-      writeEntry(writer, name, named, (entries as Record<string, unknown>)[name], depth); // its own key
-    }
+      for (const [name, item] of entries) writeEntry(writer, name, item, deeper(deeper(depth)));
+    } else if (Array.isArray(entries)) {
+      for (const [index, pair] of entries.entries()) {
+        if (!Array.isArray(pair) || pair.length !== 2) {
+          throw inside(misfit(`${entry.signature} (a pair)`, pair), `[${index}]`, "");
+        }
+        writeEntry(writer, pair[0], pair[1], deeper(deeper(depth)));
+      }
+    } else if (isPlainObject(entries)) {
+      for (const name of Object.keys(entries)) {
+        writeEntry(writer, keyOf(name, key), entries[name], deeper(deeper(depth)));
+      }
+    } else throw misfit(type.signature, entries);
   };
+}
+
+/** Has it no prototype, or Object's, of whatever realm? */
+function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 /** The key that an object's property stands for: integers are spelled in decimal. */
 function keyOf(name: string, key: Type): unknown {
-  if (!/^-?\d+$/.test(name)) return name;
+  if ("sog".includes(key.code) || !/^-?\d+$/.test(name)) return name;
   return key.code === "x" || key.code === "t" ? BigInt(name) : Number(name);
 }
 

@@ -168,6 +168,13 @@ export class Reader {
     return new Uint8Array(this.#bytes.subarray(at, at + byteLength));
   }
 
+  /** The bytes up to `end` as they lie there, not copied. */
+  viewBytesTo(end: number): Uint8Array {
+    const byteLength = end - this.at;
+    const at = this.#take(byteLength);
+    return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + at, byteLength);
+  }
+
   /** Throws unless the last byte has been read. */
   assertAtEnd(): void {
     if (this.#at !== this.#end) throw this.violation("TooMuchData", this.at);

@@ -63,6 +63,8 @@ for (const code of "xtd") FIXED_SIZE[code.charCodeAt(0)] = 8;
 
 /** Is `text` a valid signature, of any number of complete types? */
 export function isSignature(text: string): boolean {
+  // Most variants are of one basic type: their signatures need no walk.
+  if (text.length === 1 && BASIC[text.charCodeAt(0)] === 1) return true;
   return checkText(text) >= 0;
 }
 

@@ -46,6 +46,21 @@ test("a variant is anything with its signature and value", () => {
   );
 });
 
+test("a string, a boolean and bytes are variants of the only type that they can have", () => {
+  expect(unmarshal("av", marshal("av", [["x", true, Uint8Array.of(1)]]))).toEqual([
+    [new Variant("s", "x"), new Variant("b", true), new Variant("ay", Uint8Array.of(1))],
+  ]);
+});
+
+test("a dictionary is an array of pairs too", () => {
+  expect(marshal("a{sy}", [[["one", 1]]])).toEqual(marshal("a{sy}", [{ one: 1 }]));
+});
+
+test("an object without a prototype is a dictionary, and so is its key __proto__", () => {
+  const entries = Object.assign(Object.create(null), JSON.parse('{"__proto__":1}'));
+  expect(unmarshal("a{sy}", marshal("a{sy}", [entries]))).toEqual([new Map([["__proto__", 1]])]);
+});
+
 test("a Variant is of one complete type", () => {
   expect(() => new Variant("ss", "x")).toThrow("is not one complete type");
   expect(() => new Variant("", "x")).toThrow(TypeError);
@@ -84,7 +99,19 @@ test.each<[string, unknown, string]>([
     },
     'body[0].a{sa(yy)}["k"][1][1]: expected y, got boolean',
   ],
-  ["a{sv}", [], "body[0].a{sv}: expected a{sv}, got array of 0"],
+  ["a{sv}", [1], "body[0].a{sv}[0]: expected {sv} (a pair), got number 1"],
+  ["a{sy}", [["k", 1], ["k"]], "body[0].a{sy}[1]: expected {sy} (a pair), got array of 1"],
+  [
+    "a{sy}",
+    [
+      ["k", 1],
+      ["l", 256],
+    ],
+    'body[0].a{sy}["l"]: expected y (0 to 255), got number 256',
+  ],
+  ["a{sv}", new Date(0), "body[0].a{sv}: expected a{sv}, got object"],
+  ["a{sv}", { k: 1n }, 'body[0].a{sv}["k"]: expected v (a Variant), got bigint 1'],
+  ["av", [true, null], "body[0].av[1]: expected v (a Variant), got null"],
 ])("%s refuses %p and says where", (signature, value, message) => {
   expect(() => marshal(signature, [value])).toThrow(ValueError);
   expect(() => marshal(signature, [value])).toThrow(message);
