@@ -51,13 +51,16 @@ export function readValues(reader: Reader, signature: string, depth = 0): unknow
   return read(reader, EXACT, signature, depth);
 }
 
-/** As `unmarshal`, of the first arguments only: `signature` is the beginning of the body's. */
+/** As `unmarshalAt`, of the first arguments only: `signature` is the beginning of the body's. */
 export function unmarshalLeading(
   signature: string,
-  bytes: Uint8Array,
-  isLittleEndian = true,
+  memory: Memory,
+  offset: number,
+  length: number,
+  isLittleEndian: boolean,
 ): unknown[] {
-  return readValues(new Reader(bytes, isLittleEndian, 0), signature);
+  reader.begin(memory, offset, length, isLittleEndian);
+  return read(reader, EXACT, signature, 0);
 }
 
 /** Reads one value of a complete type; `depth` counts the containers around it. */

@@ -59,8 +59,8 @@ export interface Call {
   readonly wantsReply: boolean;
   readonly path: string;
   readonly member: string;
-  /** As the method's signature says; the dispatcher has checked it. */
-  readonly values: readonly unknown[];
+  /** As the method's signature says: the dispatcher fills them in when it has checked it. */
+  values: readonly unknown[];
 }
 
 /** An error by its D-Bus name without `org.freedesktop.DBus.Error.`. */

@@ -73,8 +73,8 @@ export class Driver {
     if ("error" in method) return this.#answer(call, "", method);
     const objection = this.#objection(call, method, header);
     if (objection !== null) return this.#answer(call, "", objection);
-    const values = valuesOf(header, method.reads);
-    return this.#answer(call, method.output, method.run({ ...call, values }, this.#context));
+    call.values = valuesOf(header, method.reads);
+    return this.#answer(call, method.output, method.run(call, this.#context));
   }
 
   /** Before Hello: false if the message is an offence that ends the connection. */
@@ -350,6 +350,5 @@ function byMember(methods: readonly DriverMethod[]): Map<string, DriverMethod[]>
 function valuesOf(header: Header, signature: string): readonly unknown[] {
   if (signature === "") return [];
   const { memory, bodyOffset, bodyLength, isLittleEndian } = header;
-  const bytes = memory.bytes.subarray(bodyOffset, bodyOffset + bodyLength);
-  return unmarshalLeading(signature, bytes, isLittleEndian);
+  return unmarshalLeading(signature, memory, bodyOffset, bodyLength, isLittleEndian);
 }

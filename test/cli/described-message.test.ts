@@ -126,8 +126,8 @@ test.each<[Partial<MessageOptions>, string]>([
     '--arg 0 does not fit its type u: expected u, got string "x"; for example 7',
   ],
   [
-    { ...SIGNAL, signature: "a{s(ob)}", arg: ["0=[]"] },
-    '--arg 0 does not fit its type a{s(ob)}: expected a{s(ob)}, got array of 0; for example {"text":["/org/example/Player",true]}',
+    { ...SIGNAL, signature: "a{s(ob)}", arg: ["0=[1]"] },
+    '--arg 0 does not fit its type a{s(ob)}: [0] expected {s(ob)} (a pair), got number 1; for example {"text":["/org/example/Player",true]}',
   ],
 ])("refused: %j", (options, expected) => {
   expect(problem(() => byOptions(options))).toBe(expected);
