@@ -4,7 +4,7 @@
 export const growthOption: string = "--semi-space-growth-factor=1";
 
 /** After the start, of which loading node:v8 would be 4 ms. */
-const START_MS = 1000;
+const START_MS = 150;
 
 /**
  * V8 doubles its young generation as objects survive in it, up to 16 MiB twice over, which a bus then keeps. It makes little
