@@ -29,9 +29,9 @@ for package in "${packages[@]}"; do
     missing+=("$package")
     continue
   fi
-  dpkg-deb --extract "$work"/*.deb "$work/root"
+  dpkg-deb --extract "$work"/*.deb "$work/unpacked"
   for place in etc usr/share; do
-    for file in "$work/root/$place"/dbus-1/system.d/*.conf; do
+    for file in "$work/unpacked/$place"/dbus-1/system.d/*.conf; do
       if [ -e "$file" ]; then cp "$file" "$folder/"; fi
     done
   done
